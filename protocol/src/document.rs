@@ -1,0 +1,198 @@
+//! What a printed page says, never the bytes for a printer: those are made in the
+//! shop, where the printer's profile is known. Older gateways skip blocks they do
+//! not know. As JSON: `{"blocks":[{"text":{"text":"Bonjour","align":"centre"}}]}`.
+
+use prost::Message;
+use serde::{Deserialize, Serialize};
+
+/// A page from top to cut.
+#[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Document {
+    /// BCP 47, such as `fr` or `ar`.
+    #[prost(string, tag = "1")]
+    pub language: String,
+    /// Names the page in lists and on screens, such as `T-2026-000123`.
+    #[prost(string, tag = "2")]
+    pub title: String,
+    #[prost(message, repeated, tag = "3")]
+    pub blocks: Vec<Block>,
+}
+
+/// One piece of the page.
+#[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
+pub struct Block {
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[serde(flatten)]
+    pub kind: Option<Kind>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    #[prost(message, tag = "1")]
+    Text(Text),
+    #[prost(message, tag = "2")]
+    Columns(Columns),
+    /// A line across the page.
+    #[prost(message, tag = "3")]
+    Rule(Rule),
+    #[prost(message, tag = "4")]
+    Feed(Feed),
+    #[prost(message, tag = "5")]
+    Qr(Qr),
+    #[prost(message, tag = "6")]
+    Barcode(Barcode),
+}
+
+/// A paragraph, wrapped at words to the width of the paper.
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Text {
+    #[prost(string, tag = "1")]
+    pub text: String,
+    #[prost(enumeration = "Align", tag = "2")]
+    #[serde(with = "align_name")]
+    pub align: i32,
+    #[prost(bool, tag = "3")]
+    pub bold: bool,
+    /// 0 and 1 normal, 2 double width and height.
+    #[prost(uint32, tag = "4")]
+    pub size: u32,
+}
+
+/// One line of cells that share the paper's width.
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Columns {
+    #[prost(message, repeated, tag = "1")]
+    pub cells: Vec<Cell>,
+    #[prost(bool, tag = "2")]
+    pub bold: bool,
+    /// 0 and 1 normal, 2 double width and height.
+    #[prost(uint32, tag = "3")]
+    pub size: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cell {
+    #[prost(string, tag = "1")]
+    pub text: String,
+    #[prost(enumeration = "Align", tag = "2")]
+    #[serde(with = "align_name")]
+    pub align: i32,
+    /// Share of the width. 0 takes just what the text needs.
+    #[prost(uint32, tag = "3")]
+    pub weight: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rule {
+    #[prost(bool, tag = "1")]
+    pub double: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Feed {
+    #[prost(uint32, tag = "1")]
+    pub lines: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Qr {
+    #[prost(string, tag = "1")]
+    pub data: String,
+}
+
+/// CODE128.
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Barcode {
+    #[prost(string, tag = "1")]
+    pub data: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Align {
+    /// Left in French, right in Arabic.
+    Start = 0,
+    Centre = 1,
+    End = 2,
+}
+
+/// Alignment as a word in JSON.
+mod align_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::Align;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match Align::try_from(*value).unwrap_or(Align::Start) {
+            Align::Start => "start",
+            Align::Centre => "centre",
+            Align::End => "end",
+        })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "start" => Ok(Align::Start as i32),
+            "centre" => Ok(Align::Centre as i32),
+            "end" => Ok(Align::End as i32),
+            other => Err(D::Error::custom(format!(
+                "unknown alignment '{other}': write start, centre or end"
+            ))),
+        }
+    }
+}
+
+impl Document {
+    /// Adds a block; for building a page top-down.
+    #[must_use]
+    pub fn with(mut self, kind: Kind) -> Self {
+        self.blocks.push(Block { kind: Some(kind) });
+        self
+    }
+
+    /// Adds a paragraph.
+    #[must_use]
+    pub fn text(self, text: impl Into<String>, align: Align) -> Self {
+        self.with(Kind::Text(Text { text: text.into(), align: align as i32, bold: false, size: 1 }))
+    }
+
+    /// Adds a heading: bold, double size, centred.
+    #[must_use]
+    pub fn heading(self, text: impl Into<String>) -> Self {
+        self.with(Kind::Text(Text {
+            text: text.into(),
+            align: Align::Centre as i32,
+            bold: true,
+            size: 2,
+        }))
+    }
+
+    /// Adds a line of a label at the start and a value at the end.
+    #[must_use]
+    pub fn pair(self, label: impl Into<String>, value: impl Into<String>, bold: bool) -> Self {
+        self.with(Kind::Columns(Columns {
+            cells: vec![
+                Cell { text: label.into(), align: Align::Start as i32, weight: 1 },
+                Cell { text: value.into(), align: Align::End as i32, weight: 0 },
+            ],
+            bold,
+            size: 1,
+        }))
+    }
+
+    /// Adds a line across the page.
+    #[must_use]
+    pub fn rule(self) -> Self {
+        self.with(Kind::Rule(Rule { double: false }))
+    }
+}
