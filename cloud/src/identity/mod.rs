@@ -1,0 +1,3 @@
+//! Identity: who may sign in and what they may do.
+
+pub mod permission;

@@ -1,0 +1,76 @@
+//! What every page inherits: title, menu, texts, token. Templates extend
+//! `web/layout/base.html` and hold a field `page: Page`.
+
+use super::request::Request;
+use super::session::{Permission, Session};
+use crate::i18n::Texts;
+
+/// One entry of the menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NavItem {
+    /// Text id of the heading it stands under, such as `nav-group-shop`.
+    pub group: &'static str,
+    /// Text id of its label.
+    pub label: &'static str,
+    pub href: &'static str,
+    /// Shown to those who hold it.
+    pub permission: Permission,
+    /// Name of an icon in the sprite.
+    pub icon: &'static str,
+}
+
+/// What `base.html` needs.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Text id of the title.
+    pub title: &'static str,
+    pub texts: Texts,
+    pub session: Option<Session>,
+    pub csrf_token: String,
+    /// The entries this reader may open.
+    pub nav: Vec<NavItem>,
+    /// The path being shown, to mark the menu.
+    pub path: String,
+}
+
+impl Page {
+    pub(super) fn new(request: &Request, title: &'static str) -> Self {
+        let session = request.session.clone();
+        let may_open = |item: &&NavItem| session.as_ref().is_some_and(|s| s.may(item.permission));
+        let nav = request.app().nav.iter().filter(may_open).copied().collect();
+        Self {
+            title,
+            texts: request.texts(),
+            csrf_token: request.csrf_token().to_owned(),
+            nav,
+            path: request.path().to_owned(),
+            session,
+        }
+    }
+
+    /// A text by id: `{{ page.t("till-title") }}`.
+    pub fn t(&self, id: &str) -> String {
+        self.texts.get(id)
+    }
+
+    /// A text with one argument: `{{ page.t1("till-total", "amount", total) }}`.
+    pub fn t1(&self, id: &str, name: &'static str, value: impl ToString) -> String {
+        self.texts.with(id, &[(name, value.to_string())])
+    }
+
+    /// Where an embedded file is served: `{{ page.asset("app.css") }}`.
+    pub fn asset(&self, name: &str) -> String {
+        format!("/assets/{name}")
+    }
+
+    /// True for the menu entry the reader is in.
+    pub fn is_current(&self, item: &NavItem) -> bool {
+        let deeper = self.path.strip_prefix(item.href).is_some_and(|rest| rest.starts_with('/'));
+        self.path == item.href || deeper
+    }
+
+    /// True when the reader holds a permission, by its word.
+    pub fn may(&self, permission: &str) -> bool {
+        self.session.as_ref().is_some_and(|s| s.permissions.iter().any(|word| word == permission))
+    }
+}
