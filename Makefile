@@ -1,0 +1,49 @@
+# The two commands: `make demo` and `make test`. The rest is for those who work on Fournil.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The build cache lives outside the clone, so that a fresh clone starts warm.
+export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fournil/target
+export FOURNIL_STATE ?= $(CURDIR)/.state
+
+.PHONY: help demo demo-reset test setup-test fmt tidy lint unit e2e bench fuzz sqlx sqlx-check screenshots audit clean-state
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
+
+demo: ## Build and run the whole system with simulated devices (Ctrl-C stops it)
+	@deploy/setup/install.sh demo
+	@deploy/demo/demo.sh run
+
+demo-reset: ## Forget everything the demonstration kept
+	@deploy/demo/demo.sh reset
+
+test: setup-test ## Format, lints, unit, database, end-to-end and browser tests
+	@deploy/setup/test.sh
+
+setup-test:
+	@deploy/setup/install.sh test
+
+fmt: ## Check the format
+	cargo fmt --all -- --check
+
+lint: ## Clippy, warnings as errors
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+bench: setup-test ## The figures of the README, as ratios to this machine's own baseline
+	@deploy/setup/bench.sh
+
+fuzz: ## Fuzz every decoder; SECONDS=60 each by default
+	@deploy/setup/fuzz.sh
+
+sqlx: setup-test ## Make .sqlx again from a freshly migrated database
+	@deploy/setup/sqlx.sh write
+
+sqlx-check: setup-test ## Fail when .sqlx is not what a fresh database gives
+	@deploy/setup/sqlx.sh check
+
+audit: ## Advisories and licences (needs cargo-deny and its database)
+	cargo deny --offline check
+
+screenshots: setup-test ## Make the pictures of the README again
+	@deploy/setup/screenshots.sh
