@@ -3,3 +3,4 @@
 
 pub mod clock_sim;
 pub mod printer_sim;
+pub mod world;

@@ -1,0 +1,7 @@
+//! The world the end-to-end tests live in: a real database, the real cloud and
+//! gateway processes, simulated devices, and a wire that can be cut.
+
+pub mod browse;
+pub mod cluster;
+pub mod daemon;
+pub mod proxy;
