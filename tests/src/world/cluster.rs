@@ -16,7 +16,8 @@ pub struct Cluster {
 impl Cluster {
     /// Makes and starts a cluster with full durability.
     pub fn start(name: &str) -> anyhow::Result<Self> {
-        let dir = PathBuf::from("/var/tmp").join(format!("fournil-{name}-{}", uuid::Uuid::new_v4()));
+        let dir =
+            PathBuf::from("/var/tmp").join(format!("fournil-{name}-{}", uuid::Uuid::new_v4()));
         let url = script("start", &dir)?;
         Ok(Self { dir, url })
     }
@@ -51,8 +52,7 @@ impl Drop for Cluster {
 }
 
 fn script(action: &str, dir: &std::path::Path) -> anyhow::Result<String> {
-    let script =
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/setup/postgres.sh");
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/setup/postgres.sh");
     let output = Command::new("bash").arg(script).arg(action).arg(dir).output()?;
     if !output.status.success() {
         bail!("postgres.sh {action}: {}", String::from_utf8_lossy(&output.stderr));

@@ -2,6 +2,7 @@
 //! gateway processes, simulated devices, and a wire that can be cut.
 
 pub mod browse;
+pub mod chromium;
 pub mod cluster;
 pub mod daemon;
 pub mod proxy;
