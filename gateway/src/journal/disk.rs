@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::JournalError;
 
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const LOCK_NAME: &str = "lock";
 
 /// Everything that changes the folder.

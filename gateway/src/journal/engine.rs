@@ -184,6 +184,7 @@ impl Engine {
         }
     }
 
+    /// True while something staged is not synced.
     pub(super) fn has_staged(&self) -> bool {
         !self.tail.is_empty()
     }
@@ -191,6 +192,12 @@ impl Engine {
     /// Bytes of records in the newest segment, staged ones included.
     pub(super) fn position(&self) -> u64 {
         self.synced.offset + self.tail.len() as u64
+    }
+
+    /// End of what is certainly on disk in the newest segment.
+    #[cfg(test)]
+    pub(super) fn synced_offset(&self) -> u64 {
+        self.synced.offset
     }
 
     pub(super) fn newest_number(&self) -> u64 {

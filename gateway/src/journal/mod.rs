@@ -2,7 +2,7 @@
 //! and a lost cloud. Whatever is not in it has not happened.
 //!
 //! It is a folder of segments, 1 MiB each and fully allocated when made, that are only
-//! appended to. One thread ([`writer`]) owns them. It takes whatever is queued, writes
+//! appended to. One thread (`writer`) owns them. It takes whatever is queued, writes
 //! it with one write and one fdatasync, and answers only then. Two logs live in it: the
 //! up log (events; random epoch, sequence contiguous from 1) and the gateway's side of
 //! the down log (commands, by the cloud's epoch and sequence).
@@ -13,7 +13,7 @@
 //! `len` counts from `kind` on; the CRC covers `len` and everything behind itself;
 //! `prev` is the head of the SHA-256 of the record before, so the records form a chain
 //! over all segments. The top bit of `kind` marks the first record after an fsync.
-//! Payloads are protobuf ([`record`]):
+//! Payloads are protobuf (`record`):
 //!
 //! | kind | record | says |
 //! |---|---|---|

@@ -80,18 +80,15 @@ fn walk(
     let head = read_head(&bytes);
     // Without its head nothing can be appended, so its tail is not cut either.
     let is_last = is_last && head.is_some();
-    let start = match head {
-        Some((head, length)) => {
-            enter(&head, cursor, state, damages, is_new);
-            let place = Place { segment: number, offset: 0 };
-            each(head.first_seq, &Record::from(head), place);
-            length
-        }
-        None => {
-            damages.push(Damage { segment: number, text: "its head is damaged".into(), is_new });
-            cursor.is_chained = false;
-            0
-        }
+    let start = if let Some((head, length)) = head {
+        enter(&head, cursor, state, damages, is_new);
+        let place = Place { segment: number, offset: 0 };
+        each(head.first_seq, &Record::from(head), place);
+        length
+    } else {
+        damages.push(Damage { segment: number, text: "its head is damaged".into(), is_new });
+        cursor.is_chained = false;
+        0
     };
     let walk = Walk { number, bytes: &bytes, start, until, is_last };
     Ok(walk.run(cursor, |met| match met {
