@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::JournalError;
 use super::JournalStat;
+use super::append::Losses;
 use super::engine::Engine;
 use super::record::Record;
 use super::replay::replay;
@@ -77,7 +78,7 @@ impl Engine {
         let bad = self.segments.iter().filter(|segment| segment.is_bad).count();
         let bytes = self.segments.iter().map(|segment| segment.bytes).sum();
         let stat = stat_of(&self.state, self.segments.len(), bad, bytes);
-        let super::append::Losses { dropped, refused } = self.losses;
+        let Losses { dropped, refused } = self.losses;
         JournalStat { has_reserve: self.has_reserve, dropped, refused, ..stat }
     }
 }
