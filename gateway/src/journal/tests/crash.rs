@@ -12,7 +12,7 @@ use super::{Bench, DOWN_EPOCH, command, id, kept_events, punch, report};
 use crate::journal::engine::Engine;
 
 /// What a caller may do, and what may befall him.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Act {
     Append(u8),
     Accept(u8),

@@ -3,8 +3,10 @@
 
 mod crash;
 mod damage;
+mod format;
 mod full;
 mod handle;
+mod kill;
 mod retain;
 
 use std::fs::{File, OpenOptions};
