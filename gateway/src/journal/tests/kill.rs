@@ -1,7 +1,7 @@
 //! kill -9 of a real process that writes to a real disk.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
 use tempfile::TempDir;
@@ -12,16 +12,16 @@ use crate::journal::{Journal, JournalConfig, TimeSource};
 const FOLDER_VARIABLE: &str = "FOURNIL_TEST_JOURNAL";
 const ROUNDS: u64 = 20;
 
-fn open(folder: PathBuf) -> Journal {
+fn open(folder: &Path) -> Journal {
     let config = JournalConfig { segment_bytes: 256 * 1024, ..JournalConfig::default() };
-    Journal::open(&folder, config, TimeSource::system().unwrap()).unwrap().0
+    Journal::open(folder, config, TimeSource::system().unwrap()).unwrap().0
 }
 
 /// The process that is killed: says each number once the journal has answered for it.
 #[tokio::test]
 #[ignore = "started and killed by the test below"]
 async fn victim() {
-    let journal = open(std::env::var(FOLDER_VARIABLE).unwrap().into());
+    let journal = open(Path::new(&std::env::var(FOLDER_VARIABLE).unwrap()));
     for number in 1.. {
         journal.append(vec![punch(number), punch(number)]).await.unwrap();
         let (_, down) = journal.heads().await.unwrap();
@@ -58,7 +58,7 @@ async fn a_process_killed_at_any_moment_loses_nothing_it_answered_for() {
         commands_min = numbers.next().unwrap();
         punches_min += 2 * numbers.next().unwrap();
 
-        let journal = open(folder.path().to_owned());
+        let journal = open(folder.path());
         let (up, down) = journal.heads().await.unwrap();
         assert!(up.last >= punches_min, "{} of {punches_min} punches left", up.last);
         assert!(down.durable >= commands_min);
