@@ -356,13 +356,9 @@ impl Engine {
     }
 }
 
-/// Wipes what a torn write left behind, so that it is never taken for a record later.
-pub(super) fn cut_tail(
-    disk: &dyn Disk,
-    segment: &Segment,
-    from: u64,
-    segment_bytes: u64,
-) -> std::io::Result<()> {
-    zero_from(disk, &segment.file, from, segment.bytes.max(segment_bytes))?;
+/// Puts durable zeros on `[from, end)`, so that what a torn write left there is never
+/// taken for a record later.
+pub(super) fn wipe(disk: &dyn Disk, segment: &Segment, from: u64, end: u64) -> std::io::Result<()> {
+    zero_from(disk, &segment.file, from, end)?;
     disk.sync(&segment.file)
 }

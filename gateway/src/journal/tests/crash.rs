@@ -39,6 +39,7 @@ enum Step {
     Accepted { number: u32, seq: u64 },
     Begun { number: u32, attempt: u32 },
     Settled(u32),
+    Passed(u64),
     Acked(u64),
 }
 
@@ -69,6 +70,7 @@ impl Model {
                     model.pending.remove(&number);
                     model.settled.insert(number);
                 }
+                Step::Passed(seq) => model.down_durable = seq,
                 Step::Acked(seq) => model.acked = seq,
             }
         }
@@ -129,12 +131,19 @@ impl Play {
             }
             Act::AcceptAgain => {
                 let known = Model::of(&self.steps);
-                let Some(number) = known.settled.first().or(known.pending.keys().next()) else {
+                let settled = known.settled.first().copied();
+                let Some(number) = settled.or(known.pending.keys().next().copied()) else {
                     return;
                 };
-                let run = vec![command(known.down_durable, *number)];
+                // Under a new sequence, as a cloud does that forgot it had sent it.
+                let seq = known.down_durable + 1;
+                let run = vec![command(seq, number)];
                 let accepted = self.engine().accept(DOWN_EPOCH, run).unwrap();
                 assert!(accepted.fresh.is_empty(), "an id was given out twice");
+                self.steps.push(Step::Passed(seq));
+                if settled.is_some() {
+                    self.steps.push(Step::Event(format!("Done {number}")));
+                }
             }
             Act::Begin(nth) => {
                 let Some(number) = self.nth_pending(nth) else { return };
@@ -192,6 +201,10 @@ impl Play {
             How::Garbled => {}
         }
         self.engine = Some(self.bench.open());
+        let engine = self.engine();
+        let newest = engine.segments.last().unwrap().read_all().unwrap();
+        let unused = &newest[usize::try_from(engine.position()).unwrap()..];
+        assert!(unused.iter().all(|byte| *byte == 0), "torn bytes were left behind");
         self.compare();
     }
 
