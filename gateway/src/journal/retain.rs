@@ -1,6 +1,7 @@
 //! What may go: whole segments, oldest first, once the cloud has every event in them
 //! and they are too old or too many. Live commands and remembered ids are written
-//! again at the head of the log before their segment is unlinked.
+//! again at the head of the log before their segment is unlinked. Age is told by the
+//! wall clock; where that was wrong a copy may go early, never an event the cloud lacks.
 
 use super::Outcome;
 use super::engine::{Engine, Need};

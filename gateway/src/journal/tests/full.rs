@@ -6,7 +6,7 @@ use std::process::Command as Process;
 
 use fournil_protocol::event::CommandState;
 
-use super::{Bench, DOWN_EPOCH, command, health, id, kept_events, punch, report};
+use super::{Bench, DOWN_EPOCH, command, health, id, kept_events, punch, report, told};
 use crate::journal::disk::LocalDisk;
 use crate::journal::{AcceptError, Journal, JournalConfig};
 use crate::seam::RecordError;
@@ -149,8 +149,10 @@ async fn a_disk_that_dies_and_comes_back_needs_no_restart() {
     bench.disk.set(|faults| faults.is_dead = false);
     // The first request after the failure already finds it mended.
     assert!(journal.append(vec![punch(2)]).await.is_ok());
-    let (up, _) = journal.heads().await.unwrap();
-    assert_eq!(up.epoch, opened.up_epoch);
+    let run = journal.read_events(1, 10, 10_000).await.unwrap();
+    assert_eq!(run.epoch, opened.up_epoch);
+    let texts: Vec<_> = run.events.iter().map(|bytes| told(bytes)).collect();
+    assert_eq!(texts, ["punch 1", "punch 2", "journal-recovered"]);
     let stat = journal.stat().await.unwrap();
     assert_eq!(stat.incarnation, opened.incarnation);
     journal.close().await.unwrap();
