@@ -1,0 +1,5 @@
+//! Parts that live and die alone.
+
+mod pulse;
+
+pub use pulse::Pulse;
