@@ -1,4 +1,5 @@
 //! The command line: one file per command.
 
 pub mod clock;
+pub mod journal;
 pub mod printer;

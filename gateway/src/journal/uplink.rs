@@ -1,0 +1,171 @@
+//! The up log as the tunnel sees it: heads, runs of events, acknowledgements, rewind,
+//! and a new epoch when events were lost.
+
+use fournil_protocol::hello::UpHead;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::append::OwnNotice;
+use super::engine::{Engine, Need};
+use super::record::{EventWritten, Record, UpAcked, UpEpochCarried, UpEpochRenewed, with_seq};
+use super::uplog::UpLog;
+use super::{EventRun, Outcome, UpError};
+use crate::seam::RecordError;
+
+/// Events taken over at once when the epoch is renewed.
+const CARRY_EVENTS: usize = 256;
+const CARRY_BYTES: usize = 256 * 1024;
+
+/// How much to read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadLimit {
+    pub(super) events_max: usize,
+    /// Exceeded only by a first event that is larger alone.
+    pub(super) bytes_max: usize,
+}
+
+/// A random number for a new log, never 0, which means "none".
+pub(super) fn new_epoch() -> Result<u64, RecordError> {
+    let mut bytes = [0; 8];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| RecordError::Broken("the system gives no random numbers".into()))?;
+    Ok(u64::from_le_bytes(bytes).max(1))
+}
+
+impl Engine {
+    pub(super) fn up_head(&self) -> UpHead {
+        let up = &self.state.up;
+        UpHead {
+            epoch: up.epoch,
+            first_kept: up.first_kept(),
+            last: up.last,
+            head_hash: self.chain.to_vec(),
+            acked: up.acked,
+        }
+    }
+
+    /// The events from `from` on, contiguous. Begins later only when older ones are gone.
+    pub(super) fn read_events(
+        &mut self,
+        from: u64,
+        limit: ReadLimit,
+    ) -> Result<EventRun, RecordError> {
+        let from = from.max(self.state.up.first_kept());
+        let events = match self.read_log(&self.state.up, from, limit) {
+            Ok(events) => events,
+            Err(error) => {
+                // Rot found while running is handled as at a start: by reading it all again.
+                self.failed = Some(error.to_string());
+                return Err(RecordError::Broken(error.to_string()));
+            }
+        };
+        let events = events.into_iter().map(|(_, event)| event).collect();
+        Ok(EventRun { epoch: self.state.up.epoch, first_seq: from, events })
+    }
+
+    /// Events of `log` in order, from `from` on, over whatever gaps there are.
+    fn read_log(
+        &self,
+        log: &UpLog,
+        from: u64,
+        limit: ReadLimit,
+    ) -> std::io::Result<Vec<(u64, Vec<u8>)>> {
+        let mut events: Vec<(u64, Vec<u8>)> = Vec::new();
+        let (mut next, mut bytes, mut is_full) = (from, 0, false);
+        while let Some(run) = log.seek(next).filter(|_| !is_full) {
+            let Some(segment) = self.segment(run.place.segment) else { break };
+            segment.read_from(run.place.offset, |record| {
+                if let Record::EventWritten(found) = record
+                    && found.up_epoch == log.epoch
+                    && found.up_seq >= next
+                {
+                    is_full = events.len() >= limit.events_max
+                        || (!events.is_empty() && bytes + found.event.len() > limit.bytes_max);
+                    if is_full {
+                        return false;
+                    }
+                    next = found.up_seq + 1;
+                    bytes += found.event.len();
+                    events.push((found.up_seq, found.event));
+                }
+                // Behind the span's end may stand records that are void.
+                next <= run.last
+            })?;
+            next = if is_full { next } else { next.max(run.last + 1) };
+        }
+        Ok(events)
+    }
+
+    /// Takes an acknowledgement. Not synced on its own: losing it costs a re-send.
+    pub(super) fn ack_up(&mut self, epoch: u64, seq: u64) -> Result<(), UpError> {
+        self.check_up(epoch, seq)?;
+        if seq > self.state.up.acked
+            && self.stage(UpAcked { up_epoch: epoch, up_seq: seq }, Need::Vital).is_err()
+        {
+            // No room to write it down, and it is what makes room.
+            self.state.up.acked = seq;
+        }
+        Ok(())
+    }
+
+    /// Takes the cloud's word, at the start of a session, on what it has: goes back when
+    /// that is less than it once acknowledged.
+    pub(super) fn resume_up(&mut self, epoch: u64, durable: u64) -> Result<(), UpError> {
+        self.check_up(epoch, durable)?;
+        let first_kept = self.state.up.first_kept();
+        if durable + 1 < first_kept {
+            return Err(UpError::Gone { first_kept });
+        }
+        if durable != self.state.up.acked {
+            self.stage(UpAcked { up_epoch: epoch, up_seq: durable }, Need::Vital)?;
+        }
+        Ok(())
+    }
+
+    fn check_up(&self, epoch: u64, seq: u64) -> Result<(), UpError> {
+        let up = &self.state.up;
+        if epoch != up.epoch {
+            return Err(UpError::Epoch { ours: up.epoch });
+        }
+        if seq > up.last {
+            return Err(UpError::Ahead { last: up.last, claimed: seq });
+        }
+        Ok(())
+    }
+
+    /// Begins a new up log with the readable events from `carry_from` on. A crash in
+    /// between leaves the mark of the beginning, and the next start does it over.
+    pub(super) fn renew_epoch(&mut self, carry_from: u64, why: &str) -> Outcome {
+        // Nothing of the old log may still be on its way to the disk.
+        self.commit()?;
+        let (old_last, up_epoch) = (self.state.up.last, new_epoch()?);
+        self.stage(UpEpochRenewed { up_epoch, carry_from }, Need::Vital)?;
+        let mut next = carry_from;
+        while next <= old_last {
+            let Some(before) = self.state.up_before.clone() else { break };
+            let limit = ReadLimit { events_max: CARRY_EVENTS, bytes_max: CARRY_BYTES };
+            let run = match self.read_log(&before, next, limit) {
+                Ok(run) => run,
+                Err(error) => {
+                    tracing::error!(error = %error, "events lost while the epoch was renewed");
+                    match before.seek(next) {
+                        Some(bad) => next = bad.last + 1,
+                        None => break,
+                    }
+                    continue;
+                }
+            };
+            let Some((last, _)) = run.last() else { break };
+            next = last + 1;
+            for (_, event) in run {
+                let up_seq = self.state.up.last + 1;
+                let event = with_seq(event, up_seq);
+                self.stage(EventWritten { up_epoch, up_seq, event }, Need::Vital)?;
+            }
+        }
+        self.stage(UpEpochCarried { up_epoch }, Need::Vital)?;
+        let kept = self.state.up.last;
+        self.note(OwnNotice::epoch_renewed(format!("{why}; {kept} events taken over")));
+        self.commit()
+    }
+}
