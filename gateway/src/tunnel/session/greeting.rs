@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::{End, Sink, Stream, Terms, cut, heard, start};
+use crate::journal::{AcceptError, UpError};
 use crate::tunnel::log::Log;
 
 /// For each of the cloud's two frames. A cloud under a storm may take a while.
@@ -40,7 +41,8 @@ where
         Kind::Challenge(challenge) => challenge,
         other => return Err(unexpected("a challenge", &other)),
     };
-    let (up, down) = terms.log.heads();
+    let (up, down) =
+        terms.log.heads().await.map_err(|error| End::Journal(error.to_string()))?;
     let hello = hello(terms, &challenge, &up, down)?;
     start(sink, &Frame::from(Kind::Hello(hello))).await?;
     timeout(ANSWER_TIMEOUT, sink.flush())
@@ -51,7 +53,7 @@ where
         Kind::Welcome(welcome) => welcome,
         other => return Err(unexpected("a welcome", &other)),
     };
-    let next_command = agree(&welcome, &up, down)?;
+    let next_command = agree(&terms.log, &welcome, &up, down).await?;
     Ok(Agreed { welcome, up, next_command })
 }
 
@@ -110,41 +112,39 @@ fn hello<L: Log>(
 
 /// Checks that the logs can go on from where the cloud says, and gives the first
 /// command to come.
-fn agree(welcome: &Welcome, up: &UpHead, down: DownHead) -> Result<u64, End> {
-    let resync = |reason: String| refused(close::RESYNC, reason);
+async fn agree<L: Log>(
+    log: &L,
+    welcome: &Welcome,
+    up: &UpHead,
+    down: DownHead,
+) -> Result<u64, End> {
     if common_version(welcome.version, welcome.version).is_none() {
-        return Err(refused(
-            close::VERSION,
-            format!("version {} was not offered", welcome.version),
-        ));
+        return Err(refused(close::VERSION, format!("version {} was not offered", welcome.version)));
     }
     if welcome.up_epoch != up.epoch {
-        return Err(resync("the cloud follows another up log".to_owned()));
+        return Err(refused(close::RESYNC, "the cloud follows another up log".to_owned()));
     }
-    if welcome.up_durable > up.last {
-        return Err(resync(format!(
-            "the cloud has event {} and {} is the last one written here: \
-             this disk went back in time or is a copy",
-            welcome.up_durable, up.last
-        )));
+    match log.resume_up(welcome.up_epoch, welcome.up_durable).await {
+        Ok(()) => {}
+        Err(UpError::Record(error)) => return Err(End::Journal(error.to_string())),
+        Err(UpError::Gone { first_kept }) => {
+            // The cloud went back further than anything kept here. A new log begins with
+            // what there is, so that the hole is told and not papered over.
+            tracing::error!(first_kept, durable = welcome.up_durable, "events are gone: new log");
+            let renewed = log.renew_up_epoch(first_kept).await;
+            renewed.map_err(|error| End::Journal(error.to_string()))?;
+            return Err(refused(close::RESYNC, "a new up log begins here".to_owned()));
+        }
+        Err(error @ (UpError::Epoch { .. } | UpError::Ahead { .. })) => {
+            return Err(refused(close::RESYNC, error.to_string()));
+        }
     }
-    if welcome.up_durable + 1 < up.first_kept && up.last > 0 {
-        return Err(resync(format!(
-            "the cloud asks for event {} and {} is the oldest one kept",
-            welcome.up_durable + 1,
-            up.first_kept
-        )));
+    match log.resume_down(welcome.down_epoch, welcome.down_resume_from).await {
+        Ok(()) if welcome.down_epoch == down.epoch => Ok(down.durable + 1),
+        Ok(()) => Ok(welcome.down_resume_from.max(1)),
+        Err(AcceptError::Record(error)) => Err(End::Journal(error.to_string())),
+        Err(error @ AcceptError::Gap { .. }) => Err(refused(close::RESYNC, error.to_string())),
     }
-    if welcome.down_epoch != down.epoch {
-        return Ok(welcome.down_resume_from.max(1));
-    }
-    if welcome.down_resume_from > down.durable + 1 {
-        return Err(resync(format!(
-            "the cloud resumes at command {} and {} is the last one here",
-            welcome.down_resume_from, down.durable
-        )));
-    }
-    Ok(down.durable + 1)
 }
 
 fn refused(code: u16, reason: String) -> End {

@@ -13,7 +13,6 @@ use fournil_protocol::frame::{Ack, Commands, Events, Frame, Kind, Ping, Pong};
 use fournil_protocol::hello::{Mode, Welcome};
 use fournil_protocol::limits::{
     DEAD_AFTER_TENTHS_OF_HEARTBEAT, DOWN_WINDOW_BYTES, DOWN_WINDOW_COMMANDS, HEARTBEAT_MS_DEFAULT,
-    ID_BYTES,
 };
 use prost::Message;
 use tokio::sync::watch;
@@ -21,9 +20,10 @@ use tokio::time::Instant;
 
 use super::greeting::Agreed;
 use super::{End, Terms};
+use crate::journal::{AcceptError, Accepted, EventRun, UpError, UpMark};
 use crate::seam::RecordError;
 use crate::tunnel::backoff::about;
-use crate::tunnel::log::{Accepted, Log};
+use crate::tunnel::log::Log;
 use crate::tunnel::metered::Meter;
 use crate::tunnel::offset::{Exchange, OffsetFilter};
 use crate::tunnel::state::Phase;
@@ -40,13 +40,13 @@ const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 const HEARTBEAT_MAX: Duration = Duration::from_mins(5);
 
 /// Work of the journal that is under way.
-type Work<T> = Pin<Box<dyn Future<Output = Result<T, RecordError>> + Send>>;
+type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 /// Work of the journal that is finished.
 pub(super) enum Done {
-    Accepted(Result<Accepted, RecordError>),
-    Acked(Result<(), RecordError>),
-    Read(Result<Vec<Vec<u8>>, RecordError>),
+    Accepted(Result<Accepted, AcceptError>),
+    Acked(Result<(), UpError>),
+    Read(Result<EventRun, RecordError>),
 }
 
 /// A session that both sides agreed on.
@@ -57,14 +57,14 @@ pub(super) struct Live<'a, L> {
     heartbeat: Duration,
     // Up.
     window: UpWindow,
-    reading: Option<Work<Vec<Vec<u8>>>>,
+    reading: Option<Work<EventRun, RecordError>>,
     batch: Vec<Vec<u8>>,
-    acking: Option<Work<()>>,
+    acking: Option<Work<(), UpError>>,
     to_ack: Option<u64>,
     // Down.
     next_command: u64,
     inbox: VecDeque<Command>,
-    accepting: Option<(Vec<Command>, Work<Accepted>)>,
+    accepting: Option<(Vec<Command>, Work<Accepted, AcceptError>)>,
     accept_again_at: Option<Instant>,
     unacked: VecDeque<(u64, usize)>,
     unacked_bytes: usize,
@@ -118,7 +118,7 @@ impl<'a, L: Log> Live<'a, L> {
         }
     }
 
-    pub(super) fn log_changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn log_changes(&self) -> watch::Receiver<UpMark> {
         self.terms.log.changed()
     }
 
@@ -135,13 +135,17 @@ impl<'a, L: Log> Live<'a, L> {
     }
 
     /// Fills the journal's slots that are empty and have something to do.
-    pub(super) fn begin_work(&mut self, last_written: u64, now: Instant) {
+    pub(super) fn begin_work(&mut self, written: UpMark, now: Instant) -> Result<(), End> {
+        if written.epoch != self.up_epoch {
+            let reason = "a new up log began here".to_owned();
+            return Err(End::Refused { code: close::RESYNC, reason });
+        }
         let log = &self.terms.log;
         let is_time = self.accept_again_at.is_none_or(|at| now >= at);
         if self.accepting.is_none() && !self.inbox.is_empty() && is_time {
             let commands: Vec<Command> = self.inbox.drain(..).collect();
             let (log, epoch, given) = (log.clone(), self.down_epoch, commands.clone());
-            let work: Work<Accepted> = Box::pin(async move { log.accept(epoch, given).await });
+            let work: Work<Accepted, AcceptError> = Box::pin(async move { log.accept(epoch, given).await });
             self.accepting = Some((commands, work));
             self.accept_again_at = None;
         }
@@ -153,7 +157,7 @@ impl<'a, L: Log> Live<'a, L> {
         }
         if self.reading.is_none()
             && self.batch.is_empty()
-            && last_written > self.window.last_sent()
+            && written.last > self.window.last_sent()
             && let Some(room) = self.window.room()
         {
             let log = log.clone();
@@ -161,6 +165,7 @@ impl<'a, L: Log> Live<'a, L> {
                 log.read_events(room.from_seq, room.events, room.bytes).await
             }));
         }
+        Ok(())
     }
 
     /// Waits for the first of the journal's works. Cancel safe: they stay in their slots.
@@ -181,18 +186,19 @@ impl<'a, L: Log> Live<'a, L> {
                 self.acking = None;
                 match result {
                     // What the cloud has is only a saving; it says so again next time.
-                    Ok(()) | Err(RecordError::Full(_)) => Ok(()),
+                    Ok(()) | Err(UpError::Record(RecordError::Full(_))) => Ok(()),
                     Err(error) => Err(End::Journal(error.to_string())),
                 }
             }
             Done::Read(result) => {
                 self.reading = None;
-                let batch = result.map_err(|error| End::Journal(error.to_string()))?;
-                if batch.is_empty() && self.window.last_sent() == self.window.durable() {
-                    let missing = self.window.last_sent() + 1;
-                    return Err(End::Journal(format!("l'événement {missing} manque")));
+                let run = result.map_err(|error| End::Journal(error.to_string()))?;
+                let next = self.window.last_sent() + 1;
+                let is_stuck = run.events.is_empty() && next == self.window.durable() + 1;
+                if run.first_seq != next || run.epoch != self.up_epoch || is_stuck {
+                    return Err(End::Journal(format!("l'événement {next} manque")));
                 }
-                self.batch = batch;
+                self.batch = run.events;
                 Ok(())
             }
         }
@@ -200,13 +206,13 @@ impl<'a, L: Log> Live<'a, L> {
 
     fn take_accepted(
         &mut self,
-        result: Result<Accepted, RecordError>,
+        result: Result<Accepted, AcceptError>,
         now: Instant,
     ) -> Result<(), End> {
         let Some((commands, _)) = self.accepting.take() else { return Ok(()) };
         let accepted = match result {
             Ok(accepted) => accepted,
-            Err(RecordError::Full(reason)) => {
+            Err(AcceptError::Record(RecordError::Full(reason))) => {
                 // What cannot be recorded is not done. Events still go up, which frees room.
                 tracing::error!(%reason, "journal full: commands wait");
                 for command in commands.into_iter().rev() {
@@ -321,9 +327,6 @@ impl<'a, L: Log> Live<'a, L> {
                 let reason = format!("command {due} was due and {got} came");
                 return Err(End::Refused { code: close::RESYNC, reason });
             }
-            if command.command_id.len() != ID_BYTES {
-                return Err(malformed(format!("the id of command {} is no UUID", command.seq)));
-            }
             let bytes = command.encoded_len();
             self.next_command += 1;
             self.unacked_bytes += bytes;
@@ -381,7 +384,7 @@ impl<'a, L: Log> Live<'a, L> {
 }
 
 /// Never ready while there is nothing to do.
-async fn finished<T>(work: Option<&mut Work<T>>) -> Result<T, RecordError> {
+async fn finished<T, E>(work: Option<&mut Work<T, E>>) -> Result<T, E> {
     match work {
         Some(work) => work.await,
         None => std::future::pending().await,

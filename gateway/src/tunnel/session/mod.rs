@@ -135,8 +135,10 @@ where
     let mut is_flushed = true;
     loop {
         live.note_progress(PROGRESS_MAX, meter);
-        let last = *changed.borrow_and_update();
-        live.begin_work(last, Instant::now());
+        let written = *changed.borrow_and_update();
+        if let Err(end) = live.begin_work(written, Instant::now()) {
+            return end;
+        }
         if is_flushed && let Some(frame) = live.next_frame(Instant::now()) {
             if let Err(end) = start(sink, &frame).await {
                 return end;

@@ -15,9 +15,9 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use uuid::Uuid;
 
 use super::*;
+use crate::journal::{AcceptError, Accepted, EventRun, UpError, UpMark};
 use crate::seam::RecordError;
 use crate::tunnel::identity::{Enrolled, PendingKey};
-use crate::tunnel::log::Accepted;
 
 const EPOCH: u64 = 77;
 const DOWN_EPOCH: u64 = 88;
@@ -30,7 +30,7 @@ struct MemoryLog(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
-    changed: watch::Sender<u64>,
+    changed: watch::Sender<UpMark>,
     full: AtomicBool,
     fsync: Duration,
 }
@@ -39,6 +39,8 @@ struct Inner {
 struct State {
     events: Vec<Vec<u8>>,
     acked: u64,
+    first_kept: u64,
+    renewed_from: Option<u64>,
     down: DownHead,
     commands: BTreeMap<u64, Command>,
     offset_ms: Option<i64>,
@@ -48,7 +50,7 @@ impl MemoryLog {
     fn with_events(count: u64) -> Self {
         let log = Self(Arc::new(Inner {
             state: Mutex::default(),
-            changed: watch::channel(0).0,
+            changed: watch::channel(UpMark { epoch: EPOCH, last: 0 }).0,
             full: AtomicBool::new(false),
             fsync: Duration::from_millis(3),
         }));
@@ -63,7 +65,7 @@ impl MemoryLog {
             let event = Event { seq, recorded: None, body: None };
             state.events.push(event.encode_to_vec());
         }
-        self.0.changed.send_replace(state.events.len() as u64);
+        self.0.changed.send_replace(UpMark { epoch: EPOCH, last: state.events.len() as u64 });
     }
 
     fn acked(&self) -> u64 {
@@ -76,22 +78,52 @@ impl MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn heads(&self) -> (UpHead, DownHead) {
+    async fn heads(&self) -> Result<(UpHead, DownHead), RecordError> {
         let state = self.0.state.lock().unwrap();
         let up = UpHead {
             epoch: EPOCH,
-            first_kept: 1,
+            first_kept: state.first_kept.max(1),
             last: state.events.len() as u64,
             head_hash: Vec::new(),
             acked: state.acked,
         };
-        (up, state.down)
+        Ok((up, state.down))
     }
 
-    async fn accept(&self, epoch: u64, commands: Vec<Command>) -> Result<Accepted, RecordError> {
+    async fn resume_up(&self, _epoch: u64, durable: u64) -> Result<(), UpError> {
+        let mut state = self.0.state.lock().unwrap();
+        let last = state.events.len() as u64;
+        if durable > last {
+            return Err(UpError::Ahead { last, claimed: durable });
+        }
+        if durable + 1 < state.first_kept {
+            return Err(UpError::Gone { first_kept: state.first_kept });
+        }
+        state.acked = durable;
+        Ok(())
+    }
+
+    async fn resume_down(&self, epoch: u64, resume_from: u64) -> Result<(), AcceptError> {
+        let mut state = self.0.state.lock().unwrap();
+        if state.down.epoch != epoch {
+            state.down = DownHead { epoch, durable: resume_from - 1 };
+        }
+        let expected = state.down.durable + 1;
+        if resume_from > expected {
+            return Err(AcceptError::Gap { expected, got: resume_from });
+        }
+        Ok(())
+    }
+
+    async fn renew_up_epoch(&self, carry_from: u64) -> Result<(), RecordError> {
+        self.0.state.lock().unwrap().renewed_from = Some(carry_from);
+        Ok(())
+    }
+
+    async fn accept(&self, epoch: u64, commands: Vec<Command>) -> Result<Accepted, AcceptError> {
         tokio::time::sleep(self.0.fsync).await;
         if self.0.full.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(RecordError::Full("no space".into()));
+            return Err(RecordError::Full("no space".into()).into());
         }
         let mut state = self.0.state.lock().unwrap();
         let mut fresh = Vec::new();
@@ -105,7 +137,7 @@ impl Log for MemoryLog {
         Ok(Accepted { down_durable: state.down.durable, fresh })
     }
 
-    async fn ack_up(&self, epoch: u64, seq: u64) -> Result<(), RecordError> {
+    async fn ack_up(&self, epoch: u64, seq: u64) -> Result<(), UpError> {
         assert_eq!(epoch, EPOCH);
         self.0.state.lock().unwrap().acked = seq;
         Ok(())
@@ -116,13 +148,14 @@ impl Log for MemoryLog {
         from_seq: u64,
         events_max: usize,
         _bytes_max: usize,
-    ) -> Result<Vec<Vec<u8>>, RecordError> {
+    ) -> Result<EventRun, RecordError> {
         let state = self.0.state.lock().unwrap();
         let from = usize::try_from(from_seq - 1).unwrap();
-        Ok(state.events.iter().skip(from).take(events_max).cloned().collect())
+        let events = state.events.iter().skip(from).take(events_max).cloned().collect();
+        Ok(EventRun { epoch: EPOCH, first_seq: from_seq, events })
     }
 
-    fn changed(&self) -> watch::Receiver<u64> {
+    fn changed(&self) -> watch::Receiver<UpMark> {
         self.0.changed.subscribe()
     }
 
@@ -316,6 +349,26 @@ async fn a_cloud_that_has_more_than_was_written_is_refused() {
     let ended = cloud.session.await.unwrap();
     assert!(matches!(ended.why, End::Refused { code: close::RESYNC, .. }), "{ended:?}");
     assert_eq!(ended.lasted, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cloud_that_wants_events_that_are_gone_gets_a_new_log() {
+    let log = MemoryLog::with_events(9);
+    log.0.state.lock().unwrap().first_kept = 6;
+    let mut cloud = meet(&log).await;
+    cloud.welcome(|welcome| welcome.up_durable = 2).await;
+    assert_eq!(cloud.goodbye().await, Some(u32::from(close::RESYNC)));
+    assert_eq!(log.0.state.lock().unwrap().renewed_from, Some(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_up_log_in_the_middle_begins_the_session_again() {
+    let log = MemoryLog::with_events(1);
+    let mut cloud = meet(&log).await;
+    cloud.welcome(|_| {}).await;
+    assert_eq!(cloud.events().await, [1]);
+    log.0.changed.send_replace(UpMark { epoch: EPOCH + 1, last: 1 });
+    assert_eq!(cloud.goodbye().await, Some(u32::from(close::RESYNC)));
 }
 
 #[tokio::test(start_paused = true)]
