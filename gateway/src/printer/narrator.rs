@@ -60,6 +60,34 @@ pub(super) struct Narrator {
     pub stop: CancellationToken,
 }
 
+/// What is told while one attempt runs: each new condition of the printer, once. A type
+/// of its own, because a future that holds an async closure cannot move between threads.
+pub(super) struct Commentary<'a> {
+    narrator: &'a Narrator,
+    id: Uuid,
+    attempt: u32,
+    code: &'static str,
+}
+
+impl<'a> Commentary<'a> {
+    pub(super) fn new(narrator: &'a Narrator, id: Uuid, attempt: u32, code: &'static str) -> Self {
+        Self { narrator, id, attempt, code }
+    }
+
+    /// Tells the condition unless it is the one that was told.
+    pub(super) async fn changed(&mut self, condition: Condition) {
+        if condition.code() == self.code {
+            return;
+        }
+        self.code = condition.code();
+        self.narrator.condition(condition);
+        let reason = if condition.ready() { "" } else { self.code };
+        let told = Told::new(CommandState::Started, reason, remedy(reason));
+        // A journal that stops here is met again at the final report.
+        let _ = self.narrator.report(self.id, told.attempt(self.attempt)).await;
+    }
+}
+
 impl Narrator {
     /// Writes a report and waits until it is on disk, however long the journal needs.
     pub(super) async fn report(&self, id: Uuid, told: Told) -> Result<(), Leave> {

@@ -41,8 +41,7 @@ where
         Kind::Challenge(challenge) => challenge,
         other => return Err(unexpected("a challenge", &other)),
     };
-    let (up, down) =
-        terms.log.heads().await.map_err(|error| End::Journal(error.to_string()))?;
+    let (up, down) = terms.log.heads().await.map_err(|error| End::Journal(error.to_string()))?;
     let hello = hello(terms, &challenge, &up, down)?;
     start(sink, &Frame::from(Kind::Hello(hello))).await?;
     timeout(ANSWER_TIMEOUT, sink.flush())
@@ -119,7 +118,10 @@ async fn agree<L: Log>(
     down: DownHead,
 ) -> Result<u64, End> {
     if common_version(welcome.version, welcome.version).is_none() {
-        return Err(refused(close::VERSION, format!("version {} was not offered", welcome.version)));
+        return Err(refused(
+            close::VERSION,
+            format!("version {} was not offered", welcome.version),
+        ));
     }
     if welcome.up_epoch != up.epoch {
         return Err(refused(close::RESYNC, "the cloud follows another up log".to_owned()));

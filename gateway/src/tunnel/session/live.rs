@@ -145,7 +145,8 @@ impl<'a, L: Log> Live<'a, L> {
         if self.accepting.is_none() && !self.inbox.is_empty() && is_time {
             let commands: Vec<Command> = self.inbox.drain(..).collect();
             let (log, epoch, given) = (log.clone(), self.down_epoch, commands.clone());
-            let work: Work<Accepted, AcceptError> = Box::pin(async move { log.accept(epoch, given).await });
+            let work: Work<Accepted, AcceptError> =
+                Box::pin(async move { log.accept(epoch, given).await });
             self.accepting = Some((commands, work));
             self.accept_again_at = None;
         }
