@@ -10,6 +10,8 @@ mod health;
 mod route;
 mod router;
 pub mod status;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -118,10 +120,7 @@ async fn open_journal(config: &Config, time: TimeSource) -> anyhow::Result<(Jour
     let (folder, settings) = (config.journal_dir(), config.journal.clone());
     // Reads the whole journal, which takes its time on a slow disk.
     let opened = tokio::task::spawn_blocking(move || Journal::open(&folder, settings, time));
-    opened
-        .await
-        .context("le journal n'a pas pu être ouvert")?
-        .with_context(|| format!("le journal {} ne s'ouvre pas", config.journal_dir().display()))
+    Ok(opened.await.context("le journal n'a pas pu être ouvert")??)
 }
 
 fn report_opening(opened: &Opened) {

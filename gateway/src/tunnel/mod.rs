@@ -15,6 +15,8 @@ pub mod offset;
 pub mod session;
 pub mod state;
 pub mod target;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 pub mod window;
 
