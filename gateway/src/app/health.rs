@@ -115,7 +115,7 @@ async fn changed(devices: &mut [watch::Receiver<DeviceHealth>]) {
     let (first, _, _) = futures_util::future::select_all(changes).await;
     if first.is_err() {
         // The sender is gone, which happens only while stopping.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -91,8 +91,8 @@ mod tests {
         Job { id: Uuid::from_u128(1), command, interrupted_attempt: None }
     }
 
-    fn print() -> Option<Body> {
-        Some(Body::Print(Print { document: Document::default(), copy_of: Vec::new() }))
+    fn print() -> Body {
+        Body::Print(Print { document: Document::default(), copy_of: Vec::new() })
     }
 
     fn failed(reason: &'static str) -> Place {
@@ -104,7 +104,7 @@ mod tests {
         let seats = seats();
         let clock = Some(Body::ReadClock(ReadClock {}));
         assert_eq!(place(&job("", clock), &seats), Place::Seat("entree".into()));
-        assert_eq!(place(&job("cuisine", print()), &seats), Place::Seat("cuisine".into()));
+        assert_eq!(place(&job("cuisine", Some(print())), &seats), Place::Seat("cuisine".into()));
         let drawer = Some(Body::OpenDrawer(OpenDrawer { pin: 2 }));
         assert_eq!(place(&job("caisse", drawer), &seats), Place::Seat("caisse".into()));
     }
@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn a_device_that_is_not_there_or_not_named_fails_with_the_reason() {
         let seats = seats();
-        assert_eq!(place(&job("bureau", print()), &seats), failed("no-such-device"));
-        assert_eq!(place(&job("entree", print()), &seats), failed("no-such-device"));
-        assert_eq!(place(&job("", print()), &seats), failed("device-not-named"));
+        assert_eq!(place(&job("bureau", Some(print())), &seats), failed("no-such-device"));
+        assert_eq!(place(&job("entree", Some(print())), &seats), failed("no-such-device"));
+        assert_eq!(place(&job("", Some(print())), &seats), failed("device-not-named"));
     }
 
     #[test]
     fn an_open_attempt_on_a_device_that_is_gone_is_in_doubt() {
-        let mut job = job("bureau", print());
+        let mut job = job("bureau", Some(print()));
         job.interrupted_attempt = Some(1);
         let place = place(&job, &seats());
         let reason = "no-such-device";
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_deadline_counts_only_before_the_first_attempt() {
-        let mut job = job("caisse", print());
+        let mut job = job("caisse", Some(print()));
         assert!(!deadline_passed(&job, i64::MAX));
         job.command.not_after_ms = 1_000;
         assert!(!deadline_passed(&job, 1_000));

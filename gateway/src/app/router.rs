@@ -188,7 +188,7 @@ impl Router {
                 self.handed.insert(id, Handed { device, at: Instant::now(), is_repeatable });
             }
             Err(TrySendError::Full(_)) => {
-                tracing::debug!(device, "queue full: offered again later")
+                tracing::debug!(device, "queue full: offered again later");
             }
             Err(TrySendError::Closed(_)) => seat.jobs = None,
         }

@@ -67,19 +67,14 @@ impl<'a> File<'a> {
     {
         let Some(value) = self.table.get(key).cloned() else { return Vec::new() };
         let line = line_of(self.text, value.span().start);
-        match value.into_inner() {
-            DeValue::Array(items) => {
-                items.into_iter().filter_map(|item| self.read(key, item, faults)).collect()
-            }
-            _ => {
-                faults.push(format!(
-                    "{}, ligne {line} : écrivez [[{key}]], avec deux crochets, une fois par \
-                     appareil",
-                    self.name
-                ));
-                Vec::new()
-            }
+        if let DeValue::Array(items) = value.into_inner() {
+            return items.into_iter().filter_map(|item| self.read(key, item, faults)).collect();
         }
+        faults.push(format!(
+            "{}, ligne {line} : écrivez [[{key}]], avec deux crochets, une fois par appareil",
+            self.name
+        ));
+        Vec::new()
     }
 
     /// A list of sections as they are written.

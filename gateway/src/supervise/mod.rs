@@ -95,7 +95,7 @@ impl Supervisor {
 
     /// Lives until a signal or an essential part ends it. `reload` answers SIGHUP.
     pub async fn run(mut self, mut reload: impl FnMut()) -> Result<(), Failure> {
-        let (mut signals, mut watch) = match (Signals::listen(), self.ticker()) {
+        let (mut signals, mut watch) = match (Signals::listen(), Self::ticker()) {
             (Ok(signals), watch) => (signals, watch),
             (Err(error), _) => {
                 tracing::error!(%error, "signals cannot be received");
@@ -125,7 +125,7 @@ impl Supervisor {
         }
     }
 
-    fn ticker(&self) -> tokio::time::Interval {
+    fn ticker() -> tokio::time::Interval {
         let every = sd_notify::watchdog_enabled().map_or(WATCH_EVERY, |period| period / 3);
         let mut ticker = interval(every.max(Duration::from_millis(100)));
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);

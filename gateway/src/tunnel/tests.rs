@@ -278,7 +278,7 @@ fn tunnel_to(
         jobs: mpsc::channel(4).0,
         cloud_offset_ms: Arc::default(),
         state,
-        pulse: Pulse::new(Duration::from_secs(60)),
+        pulse: Pulse::new(Duration::from_mins(1)),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(Tunnel { target, trust, terms }, stop.clone()));
