@@ -111,6 +111,9 @@ fn print_report(report: &FolderReport, json: bool) -> anyhow::Result<()> {
     for damage in &report.damages {
         writeln!(out, "damage           {damage}")?;
     }
+    for damage in &report.damages_set_aside {
+        writeln!(out, "set aside        {damage}")?;
+    }
     Ok(())
 }
 

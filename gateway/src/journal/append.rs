@@ -51,6 +51,11 @@ impl OwnNotice {
         Self { severity: Severity::Alarm, code: "journal-write-error", detail }
     }
 
+    pub(super) fn recovered(reason: &str) -> Self {
+        let detail = format!("{reason}; it works again, check the disk");
+        Self { severity: Severity::Alarm, code: "journal-recovered", detail }
+    }
+
     fn losses(losses: Losses) -> Self {
         let detail = format!(
             "the journal was full: {} health reports and notices dropped, {} requests refused",

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::JournalError;
 
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const LOCK_NAME: &str = "lock";
 
 /// Everything that changes the folder.
@@ -102,7 +102,8 @@ fn partial_path(path: &Path) -> PathBuf {
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }
 
@@ -123,7 +124,9 @@ pub(super) fn lock_folder(folder: &Path) -> Result<FolderLock, JournalError> {
         let path = path.to_owned();
         move |source| JournalError::Io { what, path, source }
     };
-    std::fs::create_dir_all(folder).map_err(io("make the folder", folder))?;
+    std::fs::create_dir_all(folder)
+        .and_then(|()| sync_folder_of(folder))
+        .map_err(io("make the folder", folder))?;
     let path = folder.join(LOCK_NAME);
     let file = OpenOptions::new()
         .read(true)

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::append::{Losses, OwnNotice};
 use super::config::JournalConfig;
 use super::disk::{Disk, is_full, zero_from};
 use super::framing::{self, Hash, Parsed, parse};
@@ -52,8 +53,8 @@ pub(super) struct Engine {
     /// Bytes of `tail` that were written and not synced.
     tail_written: usize,
     /// Facts about the journal that wait to be told to the cloud.
-    pub(super) notices: Vec<super::append::OwnNotice>,
-    pub(super) losses: super::append::Losses,
+    pub(super) notices: Vec<OwnNotice>,
+    pub(super) losses: Losses,
     pub(super) has_reserve: bool,
     pub(super) failed: Option<String>,
 }
@@ -102,7 +103,7 @@ impl Engine {
             tail: Vec::new(),
             tail_written: 0,
             notices: Vec::new(),
-            losses: super::append::Losses::default(),
+            losses: Losses::default(),
             has_reserve: folder.join(RESERVE_NAME).exists(),
             failed: None,
         };
@@ -184,6 +185,7 @@ impl Engine {
         }
     }
 
+    /// True while something staged is not synced.
     pub(super) fn has_staged(&self) -> bool {
         !self.tail.is_empty()
     }
@@ -191,6 +193,12 @@ impl Engine {
     /// Bytes of records in the newest segment, staged ones included.
     pub(super) fn position(&self) -> u64 {
         self.synced.offset + self.tail.len() as u64
+    }
+
+    /// End of what is certainly on disk in the newest segment.
+    #[cfg(test)]
+    pub(super) fn synced_offset(&self) -> u64 {
+        self.synced.offset
     }
 
     pub(super) fn newest_number(&self) -> u64 {
@@ -279,22 +287,22 @@ impl Engine {
     /// it is, and the unsynced tail goes to a new one from memory.
     fn rescue(&mut self, cause: &std::io::Error) -> Outcome {
         let abandoned = self.newest_number();
-        let mut last = cause.to_string();
+        let (mut last, mut is_space_out) = (cause.to_string(), false);
         for _ in 0..RESCUES_MAX {
             match self.open_segment(Need::Vital) {
                 Ok(()) => {
                     tracing::warn!(journal.segment = abandoned, error = %cause,
                         "segment abandoned after a write error");
-                    self.notices.push(super::append::OwnNotice::write_error(abandoned, cause));
+                    self.note(OwnNotice::write_error(abandoned, cause));
                     return Ok(());
                 }
-                Err(error) => last = error.to_string(),
+                Err(error) => (last, is_space_out) = (error.to_string(), is_full(&error)),
             }
         }
         let reason = format!("writing to {} failed: {last}", self.folder.display());
         tracing::error!(error = %last, "journal cannot write");
         self.failed = Some(reason.clone());
-        Err(RecordError::Broken(reason))
+        Err(if is_space_out { RecordError::Full(reason) } else { RecordError::Broken(reason) })
     }
 
     /// The staged records now stand elsewhere: mends their places.
@@ -348,13 +356,9 @@ impl Engine {
     }
 }
 
-/// Wipes what a torn write left behind, so that it is never taken for a record later.
-pub(super) fn cut_tail(
-    disk: &dyn Disk,
-    segment: &Segment,
-    from: u64,
-    segment_bytes: u64,
-) -> std::io::Result<()> {
-    zero_from(disk, &segment.file, from, segment.bytes.max(segment_bytes))?;
+/// Puts durable zeros on `[from, end)`, so that what a torn write left there is never
+/// taken for a record later.
+pub(super) fn wipe(disk: &dyn Disk, segment: &Segment, from: u64, end: u64) -> std::io::Result<()> {
+    zero_from(disk, &segment.file, from, end)?;
     disk.sync(&segment.file)
 }

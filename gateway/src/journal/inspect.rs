@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::JournalError;
 use super::JournalStat;
+use super::append::Losses;
 use super::engine::Engine;
 use super::record::Record;
 use super::replay::replay;
@@ -26,6 +27,8 @@ pub struct FolderReport {
     pub has_torn_tail: bool,
     /// What is damaged, a sentence each.
     pub damages: Vec<String>,
+    /// What was damaged and has been set aside and told to the cloud already.
+    pub damages_set_aside: Vec<String>,
     /// An event is lost that the cloud does not have.
     pub lost_unacked: bool,
 }
@@ -47,12 +50,16 @@ pub fn inspect(folder: &Path) -> Result<FolderReport, JournalError> {
     let bytes = found.segments.iter().map(|segment| segment.bytes).sum();
     let mut stat = stat_of(&found.state, found.segments.len(), bad, bytes);
     stat.has_reserve = folder.join("reserve").exists();
-    let damages = found.damages.iter();
+    let damages = |is_new: bool| {
+        let wanted = found.damages.iter().filter(move |damage| damage.is_new == is_new);
+        wanted.map(|damage| format!("segment {}: {}", damage.segment, damage.text)).collect()
+    };
     Ok(FolderReport {
         stat,
         records: found.records,
         has_torn_tail: found.end.is_torn,
-        damages: damages.map(|one| format!("segment {}: {}", one.segment, one.text)).collect(),
+        damages: damages(true),
+        damages_set_aside: damages(false),
         lost_unacked: found.state.up.lost_unacked(),
     })
 }
@@ -71,7 +78,7 @@ impl Engine {
         let bad = self.segments.iter().filter(|segment| segment.is_bad).count();
         let bytes = self.segments.iter().map(|segment| segment.bytes).sum();
         let stat = stat_of(&self.state, self.segments.len(), bad, bytes);
-        let super::append::Losses { dropped, refused } = self.losses;
+        let Losses { dropped, refused } = self.losses;
         JournalStat { has_reserve: self.has_reserve, dropped, refused, ..stat }
     }
 }

@@ -2,7 +2,7 @@
 //! and a lost cloud. Whatever is not in it has not happened.
 //!
 //! It is a folder of segments, 1 MiB each and fully allocated when made, that are only
-//! appended to. One thread ([`writer`]) owns them. It takes whatever is queued, writes
+//! appended to. One thread (`writer`) owns them. It takes whatever is queued, writes
 //! it with one write and one fdatasync, and answers only then. Two logs live in it: the
 //! up log (events; random epoch, sequence contiguous from 1) and the gateway's side of
 //! the down log (commands, by the cloud's epoch and sequence).
@@ -13,7 +13,7 @@
 //! `len` counts from `kind` on; the CRC covers `len` and everything behind itself;
 //! `prev` is the head of the SHA-256 of the record before, so the records form a chain
 //! over all segments. The top bit of `kind` marks the first record after an fsync.
-//! Payloads are protobuf ([`record`]):
+//! Payloads are protobuf (`record`):
 //!
 //! | kind | record | says |
 //! |---|---|---|
@@ -187,12 +187,15 @@ pub struct UpMark {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JournalStat {
     pub incarnation: u64,
+    /// In hex where a script reads it: it is larger than a JSON number may be.
+    #[serde(serialize_with = "as_hex")]
     pub up_epoch: u64,
     pub up_first_kept: u64,
     pub up_last: u64,
     pub up_acked: u64,
     pub unacked_events: u64,
     pub unacked_bytes: u64,
+    #[serde(serialize_with = "as_hex")]
     pub down_epoch: u64,
     pub down_durable: u64,
     pub commands_pending: usize,
@@ -204,4 +207,9 @@ pub struct JournalStat {
     pub has_reserve: bool,
     pub dropped: u64,
     pub refused: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn as_hex<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{number:016x}"))
 }

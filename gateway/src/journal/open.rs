@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::append::OwnNotice;
 use super::config::JournalConfig;
 use super::disk::Disk;
-use super::engine::{Engine, Found, Need, cut_tail};
+use super::engine::{Engine, Found, Need, wipe};
 use super::record::Opened as OpenedRecord;
 use super::replay::{Damage, Replayed, replay};
 use super::segment::Segment;
@@ -49,7 +49,9 @@ impl Setting {
         if state.up.epoch == 0 {
             state.up.epoch = new_epoch()?;
         }
-        let is_usable = segments.last().is_some_and(|newest| !newest.is_bad);
+        let is_usable = segments
+            .last()
+            .is_some_and(|newest| !newest.is_bad && newest.bytes >= self.config.segment_bytes);
         let found =
             Found { state, segments, next_seq, chain, end: is_usable.then_some(end.offset) };
         let mut engine = Engine::on(
@@ -85,18 +87,25 @@ impl Setting {
     /// ever told that it was written.
     fn mend_tail(&self, replayed: &mut Replayed) -> Result<u64, JournalError> {
         let end = replayed.end;
-        let Some(newest) = replayed.segments.last_mut().filter(|_| end.is_torn) else {
+        let Some(newest) = replayed.segments.last_mut().filter(|newest| !newest.is_bad) else {
             return Ok(0);
         };
-        let bytes = newest.bytes.max(self.config.segment_bytes);
-        cut_tail(&*self.disk, newest, end.offset, bytes).map_err(|source| JournalError::Io {
-            what: "cut the torn tail of",
-            path: newest.path.clone(),
-            source,
-        })?;
-        let torn = newest.bytes.saturating_sub(end.offset);
-        newest.bytes = bytes;
-        Ok(torn)
+        let found_bytes = newest.bytes;
+        if end.is_torn {
+            wipe(&*self.disk, newest, end.offset, found_bytes).map_err(|source| {
+                let path = newest.path.clone();
+                JournalError::Io { what: "cut the torn tail of", path, source }
+            })?;
+        }
+        // A file system that lost the end of the file lost the room for what comes next.
+        // On a full disk it stays short, and a new segment is begun.
+        let wanted_bytes = self.config.segment_bytes;
+        if found_bytes < wanted_bytes
+            && wipe(&*self.disk, newest, found_bytes, wanted_bytes).is_ok()
+        {
+            newest.bytes = wanted_bytes;
+        }
+        Ok(if end.is_torn { found_bytes.saturating_sub(end.offset) } else { 0 })
     }
 
     /// Sets damaged segments aside under another name. What can be read of them stays in

@@ -3,6 +3,7 @@
 //! What is wrong is told in [`Replayed`], for the engine to mend and for
 //! `journal verify` to print.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::JournalError;
@@ -40,7 +41,7 @@ pub(super) fn replay(
     mut each: impl FnMut(u64, &Record, Place),
 ) -> Result<Replayed, JournalError> {
     let mut segments = open_all(folder, for_writing)?;
-    let heads = read_heads(&segments)?;
+    let heads: Vec<_> = segments.iter().map(|one| (one.number, one.read_head())).collect();
     let mut found = Replayed {
         state: State::default(),
         segments: Vec::new(),
@@ -52,7 +53,10 @@ pub(super) fn replay(
     };
     let mut cursor = Cursor::default();
     for (index, segment) in segments.iter_mut().enumerate() {
-        let next = heads.get(index + 1).and_then(Option::as_ref);
+        // Only the very next segment says where this one ends: if that one is gone, this one
+        // may be whole all the same.
+        let next = heads.get(index + 1).filter(|next| next.0 == segment.number + 1);
+        let next = next.and_then(|next| next.1.as_ref());
         segment.closed_ms = next.map(|head| head.wall_ms);
         let is_last = index + 1 == heads.len() && !segment.is_bad;
         let until = next.map(|head| head.first_seq);
@@ -80,18 +84,17 @@ fn walk(
     let head = read_head(&bytes);
     // Without its head nothing can be appended, so its tail is not cut either.
     let is_last = is_last && head.is_some();
-    let start = match head {
-        Some((head, length)) => {
-            enter(&head, cursor, state, damages, is_new);
-            let place = Place { segment: number, offset: 0 };
-            each(head.first_seq, &Record::from(head), place);
-            length
-        }
-        None => {
-            damages.push(Damage { segment: number, text: "its head is damaged".into(), is_new });
-            cursor.is_chained = false;
-            0
-        }
+    let start = if let Some((head, length)) = head {
+        enter(number, &head, cursor, state, |text| {
+            damages.push(Damage { segment: number, text, is_new });
+        });
+        let place = Place { segment: number, offset: 0 };
+        each(head.first_seq, &Record::from(head), place);
+        length
+    } else {
+        damages.push(Damage { segment: number, text: "its head is damaged".into(), is_new });
+        cursor.is_chained = false;
+        0
     };
     let walk = Walk { number, bytes: &bytes, start, until, is_last };
     Ok(walk.run(cursor, |met| match met {
@@ -111,28 +114,23 @@ fn walk(
 
 /// Goes over the border between two segments.
 fn enter(
+    number: u64,
     head: &SegmentHead,
     cursor: &mut Cursor,
     state: &mut State,
-    damages: &mut Vec<Damage>,
-    is_new: bool,
+    mut damaged: impl FnMut(String),
 ) {
-    let is_first = state.incarnation == 0;
-    if !is_first && head.first_seq > cursor.next_seq {
-        let text =
-            format!("records {} to {} are missing before it", cursor.next_seq, head.first_seq - 1);
-        damages.push(Damage { segment: head.segment, text, is_new });
+    // What stood before the oldest segment kept is meant to be gone.
+    let is_oldest = state.incarnation == 0;
+    if !is_oldest && head.first_seq > cursor.next_seq {
+        let (first, last) = (cursor.next_seq, head.first_seq - 1);
+        damaged(format!("records {first} to {last} are missing before it"));
         state.note_gap();
-    } else if !is_first && cursor.is_chained && !head.chain.starts_with(&cursor.hash) {
-        let text = "it does not follow the segment before it".to_owned();
-        damages.push(Damage { segment: head.segment, text, is_new });
+    } else if !is_oldest && cursor.is_chained && !head.chain.starts_with(&cursor.hash) {
+        damaged("it does not follow the segment before it".to_owned());
     }
-    state.apply(
-        &Record::from(head.clone()),
-        head.first_seq,
-        Place { segment: head.segment, offset: 0 },
-        0,
-    );
+    let place = Place { segment: number, offset: 0 };
+    state.apply(&Record::from(head.clone()), head.first_seq, place, 0);
     cursor.next_seq = cursor.next_seq.max(head.first_seq);
     if let Some(chain) = head.chain.first_chunk() {
         cursor.hash = *chain;
@@ -150,21 +148,14 @@ fn open_all(folder: &Path, for_writing: bool) -> Result<Vec<Segment>, JournalErr
         }
     }
     names.sort();
-    names
-        .into_iter()
-        .map(|(number, is_bad, path)| {
-            Segment::open(path.clone(), number, is_bad, for_writing)
-                .map_err(JournalError::reading(&path))
-        })
-        .collect()
-}
-
-fn read_heads(segments: &[Segment]) -> Result<Vec<Option<SegmentHead>>, JournalError> {
-    segments
-        .iter()
-        .map(|segment| {
-            let bytes = segment.read_all().map_err(JournalError::reading(&segment.path))?;
-            Ok(read_head(&bytes).map(|(head, _)| head))
-        })
-        .collect()
+    let mut segments = Vec::new();
+    for (number, is_bad, path) in names {
+        match Segment::open(path.clone(), number, is_bad, for_writing) {
+            Ok(segment) => segments.push(segment),
+            // The daemon, running beside, let it go just now.
+            Err(error) if error.kind() == ErrorKind::NotFound && !for_writing => {}
+            Err(error) => return Err(JournalError::reading(&path)(error)),
+        }
+    }
+    Ok(segments)
 }

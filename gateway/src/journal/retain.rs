@@ -1,10 +1,12 @@
 //! What may go: whole segments, oldest first, once the cloud has every event in them
 //! and they are too old or too many. Live commands and remembered ids are written
-//! again at the head of the log before their segment is unlinked.
+//! again at the head of the log before their segment is unlinked. Age is told by the
+//! wall clock; where that was wrong a copy may go early, never an event the cloud lacks.
 
 use super::Outcome;
 use super::engine::{Engine, Need};
 use super::record::{CarriedCommand, Record};
+use super::segment::Segment;
 use super::state::Place;
 use crate::seam::RecordError;
 
@@ -39,7 +41,7 @@ impl Engine {
     }
 
     /// The oldest segment, if it is closed and the cloud has its events.
-    fn releasable_oldest(&self) -> Option<&super::segment::Segment> {
+    fn releasable_oldest(&self) -> Option<&Segment> {
         let (oldest, rest) = self.segments.split_first()?;
         let is_free = !rest.is_empty()
             && self.state.up_before.is_none()
@@ -62,8 +64,21 @@ impl Engine {
         let Some(number) = self.segments.first().map(|segment| segment.number) else {
             return Ok(());
         };
-        for record in self.live_records(number)? {
-            self.stage(record, Need::Vital)?;
+        let live = match self.live_records(number) {
+            Ok(live) => live,
+            Err(error) => {
+                // Rot found while running is handled as at a start: by reading it all again.
+                self.failed = Some(error.to_string());
+                return Err(error);
+            }
+        };
+        let untouched = self.losses;
+        for record in live {
+            // Not worth the reserve: on a full disk the old segment simply stays.
+            if let Err(error) = self.stage(record, Need::Ordinary) {
+                self.losses = untouched;
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ const SUFFIX: &str = ".seg";
 const SUFFIX_BAD: &str = ".seg.bad";
 /// Read at once when events are served.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// What a disk fails to give at once; a head is much smaller.
+const BLOCK_BYTES: usize = 4 * 1024;
 
 /// One segment file, open.
 #[derive(Debug)]
@@ -56,9 +58,26 @@ impl Segment {
         Ok(Self { number, path, file, bytes, is_bad, closed_ms: None })
     }
 
+    /// Reads the file. Blocks the disk cannot give come as zeros, which the walk takes for
+    /// damage: a bad sector must not cost what stands around it.
     pub(super) fn read_all(&self) -> io::Result<Vec<u8>> {
         let length = usize::try_from(self.bytes).map_err(io::Error::other)?;
-        self.read_at(0, length)
+        if let Ok(bytes) = self.read_at(0, length) {
+            return Ok(bytes);
+        }
+        let mut bytes = vec![0; length];
+        for (index, block) in bytes.chunks_mut(BLOCK_BYTES).enumerate() {
+            if let Ok(read) = self.read_at((index * BLOCK_BYTES) as u64, block.len()) {
+                block.iter_mut().zip(read).for_each(|(to, from)| *to = from);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// The head alone; `None` when it cannot be read.
+    pub(super) fn read_head(&self) -> Option<SegmentHead> {
+        let bytes = self.read_at(0, BLOCK_BYTES).ok()?;
+        read_head(&bytes).map(|(head, _)| head)
     }
 
     fn read_at(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
@@ -272,10 +291,20 @@ impl Walk<'_> {
         let text = format!("no good record {seq_min} at offset {offset}");
         each(Met::Damage { text, lost_records: true });
         cursor.is_chained = false;
-        let Some(found) = found else { return Err(End { is_torn: false, ..end }) };
-        if let Parsed::Frame(frame) = parse(self.bytes, found) {
-            cursor.next_seq = frame.seq;
+        match (found.map(|found| (found, parse(self.bytes, found))), self.until) {
+            (Some((_, Parsed::Frame(frame))), Some(until)) if frame.seq >= until => {
+                cursor.next_seq = until;
+                Err(End { is_torn: false, ..end })
+            }
+            (Some((found, Parsed::Frame(frame))), _) => {
+                cursor.next_seq = frame.seq;
+                Ok(found)
+            }
+            (_, until) => {
+                // Told already: the next segment is not to blame for what is missing.
+                cursor.next_seq = until.unwrap_or(cursor.next_seq);
+                Err(End { is_torn: false, ..end })
+            }
         }
-        Ok(found)
     }
 }

@@ -13,6 +13,7 @@ use fournil_protocol::hello::{DownHead, UpHead};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::append::OwnNotice;
 use super::disk::FolderLock;
 use super::engine::{Engine, Need};
 use super::open::{Setting, Why};
@@ -152,7 +153,12 @@ impl Writer {
                 reply(alive.map(|()| (self.engine.up_head(), self.engine.down_head())));
             }
             Ask::Pending { skip, jobs_max, reply } => {
-                reply(alive.and_then(|()| self.engine.pending_jobs(&skip, jobs_max)));
+                let jobs = alive.and_then(|()| self.engine.pending_jobs(&skip, jobs_max));
+                if let Err(RecordError::Broken(reason)) = &jobs {
+                    // Rot found while running is handled as at a start.
+                    self.engine.failed.get_or_insert_with(|| reason.clone());
+                }
+                reply(jobs);
             }
             Ask::Stat { reply } => reply(alive.map(|()| self.engine.stat())),
             _ => {}
@@ -203,8 +209,13 @@ impl Writer {
         }
         self.tried_at = Some(Instant::now());
         match self.setting.open(Why::Recovery) {
-            Ok((engine, _)) => {
+            Ok((mut engine, _)) => {
                 tracing::info!("journal recovered");
+                engine.losses = self.engine.losses;
+                engine.notices.append(&mut self.engine.notices);
+                if let Some(reason) = &self.engine.failed {
+                    engine.note(OwnNotice::recovered(reason));
+                }
                 self.engine = engine;
                 self.publish();
             }

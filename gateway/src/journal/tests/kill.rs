@@ -1,0 +1,73 @@
+//! kill -9 of a real process that writes to a real disk.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+
+use tempfile::TempDir;
+
+use super::{DOWN_EPOCH, command, punch, told};
+use crate::journal::{Journal, JournalConfig, TimeSource};
+
+const FOLDER_VARIABLE: &str = "FOURNIL_TEST_JOURNAL";
+const ROUNDS: u64 = 20;
+
+fn open(folder: &Path) -> Journal {
+    let config = JournalConfig { segment_bytes: 256 * 1024, ..JournalConfig::default() };
+    Journal::open(folder, config, TimeSource::system().unwrap()).unwrap().0
+}
+
+/// The process that is killed: says each number once the journal has answered for it.
+#[tokio::test]
+#[ignore = "started and killed by the test below"]
+async fn victim() {
+    let journal = open(Path::new(&std::env::var(FOLDER_VARIABLE).unwrap()));
+    for number in 1.. {
+        journal.append(vec![punch(number), punch(number)]).await.unwrap();
+        let (_, down) = journal.heads().await.unwrap();
+        let fresh = command(down.durable + 1, u32::try_from(down.durable + 1).unwrap());
+        journal.accept(DOWN_EPOCH, vec![fresh]).await.unwrap();
+        println!("answered {number} {}", down.durable + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_at_any_moment_loses_nothing_it_answered_for() {
+    let folder = TempDir::new().unwrap();
+    let (mut punches_min, mut commands_min) = (0, 0);
+    for round in 0..ROUNDS {
+        let mut child = Process::new(std::env::current_exe().unwrap())
+            .args(["--exact", "journal::tests::kill::victim", "--ignored", "--nocapture"])
+            .env(FOLDER_VARIABLE, folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // Wherever it is when it has said so many: the kernel decides.
+        let wanted = usize::try_from(5 + round * 7).unwrap();
+        let answered = lines.map_while(Result::ok).filter(|line| line.contains("answered"));
+        let mut last = String::new();
+        for (count, line) in answered.enumerate() {
+            last = line;
+            if count == wanted {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+        let mut numbers = last.split(' ').rev().map(|word| word.parse::<u64>().unwrap_or(0));
+        commands_min = numbers.next().unwrap();
+        punches_min += 2 * numbers.next().unwrap();
+
+        let journal = open(folder.path());
+        let (up, down) = journal.heads().await.unwrap();
+        assert!(up.last >= punches_min, "{} of {punches_min} punches left", up.last);
+        assert!(down.durable >= commands_min);
+        let run = journal.read_events(1, usize::MAX, usize::MAX).await.unwrap();
+        assert_eq!(run.events.len() as u64, up.last);
+        assert!(run.events.iter().all(|bytes| told(bytes).starts_with("punch")));
+        assert_eq!(journal.stat().await.unwrap().commands_pending as u64, down.durable);
+        punches_min = up.last;
+        journal.close().await.unwrap();
+    }
+    assert!(commands_min > 500, "the victim hardly ran");
+}
