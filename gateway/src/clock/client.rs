@@ -133,7 +133,7 @@ pub struct Identity {
 pub struct Session {
     link: Link,
     target: String,
-    session: u16,
+    id: u16,
     reply: u16,
     timeouts: Timeouts,
     is_broken: bool,
@@ -152,10 +152,10 @@ impl Session {
         let link = Link::start(stream, events);
         let target = target.to_string();
         let mut session =
-            Session { link, target, session: 0, reply: u16::MAX, timeouts, is_broken: false };
+            Session { link, target, id: 0, reply: u16::MAX, timeouts, is_broken: false };
         let hello = session.ask(Step::Connect, code::CONNECT, Vec::new()).await;
         let hello = hello.map_err(|error| session.connect_error(error))?;
-        session.session = hello.session;
+        session.id = hello.session;
         match hello.command {
             code::ACK_OK => Ok(session),
             code::ACK_UNAUTH => {
@@ -269,7 +269,7 @@ impl Session {
 
     /// A way to acknowledge events while the session is busy reading.
     pub fn event_ack(&self) -> EventAck {
-        let ack = Frame { command: code::ACK_OK, session: self.session, reply: 0, data: vec![] };
+        let ack = Frame { command: code::ACK_OK, session: self.id, reply: 0, data: vec![] };
         EventAck { outgoing: self.link.outgoing.clone(), ack }
     }
 
@@ -306,7 +306,7 @@ impl Session {
         }
         // `reply` starts below zero so that the first request carries 0.
         self.reply = if self.reply == u16::MAX { 0 } else { next_reply(self.reply) };
-        let frame = Frame { command, session: self.session, reply: self.reply, data };
+        let frame = Frame { command, session: self.id, reply: self.reply, data };
         if self.link.outgoing.send(frame).await.is_err() {
             // The task has ended; its reason is the last thing in the queue.
             tracing::debug!(clock.target = self.target, "the connection has ended");

@@ -123,7 +123,6 @@ async fn dump(
     let plan = Plan {
         known: None,
         forced: options.layout,
-        users: None,
         skip_at_count: None,
         chunk_bytes: CHUNK_BYTES_MAX,
         lock: false,
@@ -157,7 +156,8 @@ async fn dump(
             }
         },
     );
-    let users = reading.users.users().iter().map(DumpUser::from).collect();
+    let users = reading.users.unwrap_or_default();
+    let users = users.users().iter().map(DumpUser::from).collect();
     Ok(Dump { device, users, punches: punches.collect(), warnings })
 }
 

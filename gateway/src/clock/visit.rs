@@ -25,8 +25,6 @@ pub(super) struct Plan {
     pub(super) known: Option<AttendanceLayout>,
     /// Layout that the operator set; it is not questioned.
     pub(super) forced: Option<AttendanceLayout>,
-    /// Users of an earlier reading, while their number is unchanged.
-    pub(super) users: Option<Arc<UserTable>>,
     /// Do not read the log if the clock holds just so many records.
     pub(super) skip_at_count: Option<u32>,
     pub(super) chunk_bytes: u32,
@@ -39,8 +37,9 @@ pub(super) struct Plan {
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     pub(super) sizes: Sizes,
-    pub(super) users: Arc<UserTable>,
-    /// Records that the clock said it had when its log was read; set with `log`.
+    /// Read anew with each log, because slots are given to other people; `None` when
+    /// the log was not read either.
+    pub(super) users: Option<Arc<UserTable>>,
     pub(super) log: Log,
     pub(super) warnings: Vec<String>,
 }
@@ -77,13 +76,10 @@ pub(super) async fn read(session: &mut Session, plan: &Plan) -> Result<Reading, 
 async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, ClientError> {
     let mut sizes = session.sizes().await?;
     let mut warnings = Vec::new();
-    let users = match &plan.users {
-        Some(users) if users.users().len() == sizes.users as usize => Arc::clone(users),
-        _ => Arc::new(read_users(session, plan, &sizes, &mut warnings).await?),
-    };
     if plan.skip_at_count.is_some_and(|count| count == sizes.records) {
-        return Ok(Reading { sizes, users, log: Log::Unchanged, warnings });
+        return Ok(Reading { sizes, users: None, log: Log::Unchanged, warnings });
     }
+    let users = Arc::new(read_users(session, plan, &sizes, &mut warnings).await?);
     let LogBytes { mut records, warnings: odd } =
         session.read_table(Table::Log, plan.chunk_bytes).await?;
     warnings.extend(odd);
@@ -108,7 +104,7 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
         }
         LayoutChoice::Ambiguous(candidates) => Log::Ambiguous { candidates, bytes: records },
     };
-    Ok(Reading { sizes, users, log, warnings })
+    Ok(Reading { sizes, users: Some(users), log, warnings })
 }
 
 fn choose(records: &[u8], plan: &Plan, sizes: &Sizes, users: &UserTable) -> LayoutChoice {

@@ -124,7 +124,7 @@ impl ClockPart {
         }
         if self.condition.identity.serial != identity.serial {
             self.memory.layout = None;
-            self.memory.users = None;
+            self.memory.users = Arc::default();
             self.memory.settled = None;
         }
         let origin = Origin { serial: identity.serial.clone(), zone: self.config.zone };
@@ -172,7 +172,9 @@ impl ClockPart {
             tracing::warn!(clock.name = self.config.name, warning, "odd answer of the clock");
         }
         self.condition.sizes = reading.sizes;
-        self.memory.users = Some(Arc::clone(&reading.users));
+        if let Some(users) = &reading.users {
+            self.memory.users = Arc::clone(users);
+        }
         let new = self.digest(reading, &awaited, origin).await?;
         self.condition.fault = None;
         self.publish();
@@ -186,7 +188,6 @@ impl ClockPart {
         Plan {
             known: self.memory.layout,
             forced: self.forced_layout,
-            users: self.memory.users.clone(),
             // A command asks for a reading, not for a belief.
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
             chunk_bytes: self.memory.chunk_bytes,
@@ -236,7 +237,9 @@ impl ClockPart {
                 return Ok(());
             }
             self.recorder.record(batch.iter().cloned().map(Body::Punch).collect()).await?;
-            batch.iter().for_each(|punch| self.memory.ledger.mark(punch));
+            for punch in &batch {
+                self.memory.ledger.mark(punch);
+            }
         }
     }
 
@@ -246,8 +249,7 @@ impl ClockPart {
             ack.send();
             return Hint::Nothing;
         }
-        let no_users = Arc::default();
-        let users = self.memory.users.as_ref().unwrap_or(&no_users);
+        let users = &self.memory.users;
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
             Some(live) => self.memory.ledger.judge_live(&live, users, origin, Utc::now()),
