@@ -87,7 +87,7 @@ impl ClockPart {
                 () = stop.cancelled() => return Ok(()),
                 event = events.recv() => match event {
                     // The connection is over; the next request says why.
-                    None => self.measure_drift(session).await?,
+                    None => self.heartbeat(session).await?,
                     Some(event) => {
                         if self.live(&event, origin, ack).await == Hint::ReadLog {
                             next_read = next_read.min(last_read + HINT_PAUSE);
@@ -99,7 +99,7 @@ impl ClockPart {
                     is_read_due = !self.asked.is_empty();
                 }
                 () = sleep_until(next_read) => is_read_due = true,
-                _ = heartbeat.tick() => self.measure_drift(session).await?,
+                _ = heartbeat.tick() => self.heartbeat(session).await?,
             }
             if is_read_due {
                 self.read(session, events, origin, ack).await?;
@@ -136,9 +136,13 @@ impl ClockPart {
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
         let time = session.time().await?;
         self.condition.drift_ms = drift_ms(time, self.now_local(Utc::now()));
-        if self.condition.fault.is_none() {
-            self.publish();
-        }
+        Ok(())
+    }
+
+    /// Asks something of the clock, so that a dead one is noticed between two readings.
+    async fn heartbeat(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
+        self.measure_drift(session).await?;
+        self.publish();
         Ok(())
     }
 
