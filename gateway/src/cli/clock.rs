@@ -240,8 +240,9 @@ fn dump_table(dump: &Dump) -> String {
     text.extend(dump.punches.iter().map(|punch| {
         let odd = punch.anomalies.join(" ");
         let (time, user, state) = (&punch.time, &punch.user_id, punch.state);
-        format!("{time:<25} {user:<12} state {state:<3} verify {:<3} {odd}\n", punch.verify)
-            .replace(" \n", "\n")
+        let line =
+            format!("{time:<25} {user:<12} state {state:<3} verify {:<3} {odd}", punch.verify);
+        format!("{}\n", line.trim_end())
     }));
     text.extend(dump.warnings.iter().map(|warning| format!("warning: {warning}\n")));
     text

@@ -64,8 +64,8 @@ pub enum ClientError {
          Comm > PC connection (comm_key, --comm-key)"
     )]
     KeyRefused { target: String },
-    #[error("what listens at {target} is not a clock ({source}): check address and port")]
-    NotAClock { target: String, source: WireError },
+    #[error("what listens at {target} is not a clock ({found}): check address and port")]
+    NotAClock { target: String, found: WireError },
     #[error("the clock did not answer to {step} within {after_s} s: check network and clock")]
     NoAnswer { step: Step, after_s: u64 },
     #[error("during {step}: {end}; it is tried again")]
@@ -176,8 +176,8 @@ impl Session {
     fn connect_error(&self, error: ClientError) -> ClientError {
         let target = self.target.clone();
         match error {
-            ClientError::Ended { end: LinkEnd::Wire(source), .. } => {
-                ClientError::NotAClock { target, source }
+            ClientError::Ended { end: LinkEnd::Wire(found), .. } => {
+                ClientError::NotAClock { target, found }
             }
             ClientError::Ended { end, .. } => ClientError::Busy { target, reason: end.to_string() },
             ClientError::NoAnswer { after_s, .. } => {
@@ -226,10 +226,15 @@ impl Session {
     }
 
     /// Serial number, model, board and firmware; what the clock does not tell is empty.
+    /// A clock that tells nothing at all is an error.
     pub async fn identity(&mut self) -> Result<Identity, ClientError> {
         let serial = self.option("~SerialNumber").await?.unwrap_or_default();
         let model = self.option("~DeviceName").await?.unwrap_or_default();
         let platform = self.option("~Platform").await?.unwrap_or_default();
+        if [&serial, &model, &platform].iter().all(|option| option.is_empty()) {
+            // Busy, not nameless: punches must not get another identity for that.
+            return Err(ClientError::Refused { step: Step::Option, answer: code::ACK_ERROR });
+        }
         let firmware = match self.command(Step::Firmware, code::VERSION, Vec::new()).await {
             Ok(answer) => text_of(&answer.data),
             Err(ClientError::Refused { .. }) => String::new(),
@@ -296,6 +301,11 @@ impl Session {
         let answer = self.ask(step, command, data).await?;
         match answer.command {
             code::ACK_OK | code::PREPARE_DATA | code::DATA => Ok(answer),
+            // The clock has forgotten this session; an answer "not there" would be wrong.
+            code::ACK_UNAUTH => {
+                self.is_broken = true;
+                Err(ClientError::KeyRefused { target: self.target.clone() })
+            }
             other => Err(ClientError::Refused { step, answer: other }),
         }
     }

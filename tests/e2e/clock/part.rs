@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use fournil_gateway::clock::{ClientError, CommKey, read_device};
+use fournil_gateway::clock::{ClientError, CommKey, Session, read_device};
 use fournil_protocol::command::{Body as CommandBody, Command, OpenDrawer};
 use fournil_protocol::event::{CommandState, DeviceKind, PunchSource};
 use fournil_tests::clock_sim::{ClockSim, Fault, Profile, PunchError};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::shop::{PATIENCE, config, default, open_shop};
@@ -178,6 +179,24 @@ async fn what_is_wrong_is_said_in_one_word_with_a_remedy() {
     sim.set_faults(&[Fault::Silent.into()]);
     let mut shop = open_shop(config);
     assert!(shop.code("busy").await.detail.contains("stop other software"));
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_wrong_by_an_hour_is_told() {
+    let sim = ClockSim::start(Profile::default()).await.unwrap();
+    let (events, _) = mpsc::channel(1);
+    let options = options(sim.addr(), 0);
+    let opened = Session::open(&options.target, options.comm_key, 50, options.timeouts, events);
+    let mut session = opened.await.unwrap();
+    let mut wrong = session.time().await.unwrap();
+    wrong.hour = (wrong.hour + 1) % 24;
+    session.set_time(wrong).await.unwrap();
+    session.close().await;
+    let mut shop = open_shop(config(&sim));
+    let drift = shop.code("drift").await;
+    assert!(drift.drift_ms.unwrap().abs() > 3_590_000, "{drift:?}");
+    // The punches are recorded as the clock has them all the same.
+    shop.punches(60).await;
 }
 
 #[tokio::test]

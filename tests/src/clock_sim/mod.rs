@@ -77,7 +77,7 @@ pub struct Args {
     /// Zone the clock hangs in
     #[arg(long, value_name = "ZONE", default_value = "Africa/Algiers")]
     pub timezone: Tz,
-    /// Day of the last past punch; today if left out
+    /// Day of the last past punch; yesterday if left out
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub last_day: Option<NaiveDate>,
     /// Keep users and punches in this file
@@ -151,7 +151,7 @@ impl From<&Args> for Profile {
             seed: args.seed,
             serial: args.serial.clone(),
             zone: args.timezone,
-            last_day: args.last_day.unwrap_or(today),
+            last_day: args.last_day.or(today.pred_opt()).unwrap_or(today),
             state: args.state.clone(),
             pace: PACE,
         }

@@ -118,11 +118,16 @@ impl ClockPart {
             let fault = Fault::serial_mismatch(expected, &identity.serial);
             return Err(SessionEnd::Fault(fault));
         }
+        let last = &self.condition.identity.serial;
         if identity.serial.is_empty() {
             // Some clones tell no number; the configured name is as stable as can be.
             identity.serial = format!("name:{}", self.config.name);
+            if !last.is_empty() && *last != identity.serial {
+                let fault = Fault::serial_mismatch(last, "");
+                return Err(SessionEnd::Fault(fault));
+            }
         }
-        if self.condition.identity.serial != identity.serial {
+        if *last != identity.serial {
             self.memory.layout = None;
             self.memory.users = Arc::default();
             self.memory.settled = None;
