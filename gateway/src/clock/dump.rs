@@ -130,8 +130,9 @@ async fn dump(
     };
     let reading = visit::read(session, &plan).await?;
     let mut warnings = reading.warnings;
+    let users = reading.users.unwrap_or_default();
     let (layout, records) = match reading.log {
-        Log::Records { layout, records } => (Some(layout), records),
+        Log::Records { layout, bytes } => (Some(layout), layout.decode_all(&bytes, &users)),
         Log::Empty | Log::Unchanged => (None, Vec::new()),
         Log::Ambiguous { candidates, bytes } => {
             warnings.push(ambiguity(&candidates, &bytes));
@@ -156,7 +157,6 @@ async fn dump(
             }
         },
     );
-    let users = reading.users.unwrap_or_default();
     let users = users.users().iter().map(DumpUser::from).collect();
     Ok(Dump { device, users, punches: punches.collect(), warnings })
 }

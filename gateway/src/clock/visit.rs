@@ -11,8 +11,7 @@ use chrono::NaiveDateTime;
 
 use super::client::{ClientError, LogBytes, Session, Table};
 use super::layout::{
-    AttendanceLayout, LayoutChoice, LogFacts, LogRecord, Sizes, UserTable, choose_layout,
-    choose_users_layout,
+    AttendanceLayout, LayoutChoice, LogFacts, Sizes, UserTable, choose_layout, choose_users_layout,
 };
 
 /// A locked keypad unlocks by itself after this time, whatever becomes of us.
@@ -49,9 +48,10 @@ pub(super) struct Reading {
 pub(super) enum Log {
     Unchanged,
     Empty,
+    /// Whole records of this layout, not yet decoded: a long log is large.
     Records {
         layout: AttendanceLayout,
-        records: Vec<LogRecord>,
+        bytes: Vec<u8>,
     },
     /// Nothing can be said about the bytes; the clock still holds them.
     Ambiguous {
@@ -92,15 +92,12 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
     let log = match choice {
         LayoutChoice::Empty => Log::Empty,
         LayoutChoice::Certain(layout) => {
-            let decoded = layout.decode_all(&records, &users);
-            if sizes.records as usize != decoded.len() {
-                warnings.push(format!(
-                    "the clock counts {} records, its log holds {}",
-                    sizes.records,
-                    decoded.len()
-                ));
+            let held = records.len() / layout.stride();
+            if sizes.records as usize != held {
+                let counted = sizes.records;
+                warnings.push(format!("the clock counts {counted} records, its log holds {held}"));
             }
-            Log::Records { layout, records: decoded }
+            Log::Records { layout, bytes: records }
         }
         LayoutChoice::Ambiguous(candidates) => Log::Ambiguous { candidates, bytes: records },
     };

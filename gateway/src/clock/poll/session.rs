@@ -1,5 +1,6 @@
 //! One session of the part: who is the clock, what is in its log, what happens now.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +13,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use super::{ClockPart, SessionEnd, next_job, random};
 use crate::clock::client::{EventAck, Session};
 use crate::clock::health::Fault;
-use crate::clock::layout::{AttendanceLayout, LogRecord, Sizes, decode_punch_event};
-use crate::clock::ledger::{LiveVerdict, Origin, drift_ms};
+use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
+use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
 use crate::clock::link::Event;
 use crate::clock::visit::{self, Log, Plan, Reading};
 use crate::clock::wire::EVENT_PUNCH;
@@ -25,8 +26,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 const FULL_READ_EVERY: Duration = Duration::from_mins(15);
 /// Events that only start a reading start at most one in this time.
 const HINT_PAUSE: Duration = Duration::from_secs(2);
-/// Punches written to the journal at once.
-const BATCH_PUNCHES: usize = 200;
+/// Records decoded, and punches written to the journal, at once.
+const BATCH_RECORDS: usize = 200;
 /// Bytes of an unreadable log shown in the notice about it.
 const SHOWN_BYTES: usize = 256;
 
@@ -184,7 +185,7 @@ impl ClockPart {
         if let Some(users) = &reading.users {
             self.memory.users = Arc::clone(users);
         }
-        let new = self.digest(reading, &awaited, origin).await?;
+        let new = self.digest(reading, awaited, origin).await?;
         self.condition.fault = None;
         self.publish();
         let detail = format!("{new} new punches");
@@ -209,16 +210,16 @@ impl ClockPart {
     async fn digest(
         &mut self,
         reading: Reading,
-        awaited: &std::collections::HashSet<[u8; 16]>,
+        awaited: HashSet<Key>,
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
         let sizes = reading.sizes;
-        let (layout, records) = match reading.log {
+        let (layout, bytes) = match reading.log {
             Log::Unchanged => return Ok(0),
             Log::Empty => (AttendanceLayout::FORTY, Vec::new()),
-            Log::Records { layout, records } => {
+            Log::Records { layout, bytes } => {
                 self.memory.layout = Some(layout);
-                (layout, records)
+                (layout, bytes)
             }
             Log::Ambiguous { candidates, bytes } => {
                 self.tell_ambiguity(&sizes, &candidates, &bytes).await?;
@@ -227,29 +228,42 @@ impl ClockPart {
         };
         self.condition.layout_unclear = None;
         self.memory.settled = None;
-        let merge = self.memory.ledger.merge(&records, layout, awaited, origin, Utc::now());
-        if merge.unconfirmed > 0 {
-            self.tell_unconfirmed(merge.unconfirmed).await?;
+        let mut pass = Ledger::pass(layout, awaited);
+        let mut new = 0;
+        for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
+            new += self.record_part(part, layout, &mut pass, origin).await?;
         }
-        let new = merge.new.len();
-        self.record_all(merge.new).await?;
-        self.memory.settled = settled_count(&sizes, &records).map(|count| (count, Instant::now()));
+        let unconfirmed = self.memory.ledger.finish(&pass);
+        if unconfirmed > 0 {
+            self.tell_unconfirmed(unconfirmed).await?;
+        }
+        let held = bytes.len() / layout.stride();
+        self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
         tracing::debug!(clock.name = self.config.name, clock.new = new, "log read");
         Ok(new)
     }
 
-    async fn record_all(&mut self, punches: Vec<Punch>) -> Result<(), SessionEnd> {
-        let mut rest = punches.into_iter();
-        loop {
-            let batch: Vec<Punch> = rest.by_ref().take(BATCH_PUNCHES).collect();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            self.recorder.record(batch.iter().cloned().map(Body::Punch).collect()).await?;
-            for punch in &batch {
-                self.memory.ledger.mark(punch);
-            }
+    /// Records the new punches of a part of the log with one request to the journal.
+    async fn record_part(
+        &mut self,
+        part: &[u8],
+        layout: AttendanceLayout,
+        pass: &mut Pass,
+        origin: &Origin,
+    ) -> Result<usize, SessionEnd> {
+        let now = Utc::now();
+        let records = layout.decode_all(part, &self.memory.users);
+        let met =
+            records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
+        let new: Vec<Punch> = met.collect();
+        if new.is_empty() {
+            return Ok(0);
         }
+        self.recorder.record(new.iter().cloned().map(Body::Punch).collect()).await?;
+        for punch in &new {
+            self.memory.ledger.mark(punch);
+        }
+        Ok(new.len())
     }
 
     /// Records a live punch and acknowledges it once it is durable.
@@ -343,8 +357,8 @@ enum Hint {
 
 /// The count at which the log needs no reading: only for a clock that counts right and
 /// whose log is not full, since a full log changes without its count.
-fn settled_count(sizes: &Sizes, records: &[LogRecord]) -> Option<u32> {
-    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == records.len());
+fn settled_count(sizes: &Sizes, held: usize) -> Option<u32> {
+    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == held);
     let has_room = sizes.records_capacity == 0 || sizes.records < sizes.records_capacity;
-    (is_count_right && has_room && !records.is_empty()).then_some(sizes.records)
+    (is_count_right && has_room && held > 0).then_some(sizes.records)
 }
