@@ -3,26 +3,35 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use fournil_gateway::clock::layout::AttendanceLayout;
 use fournil_tests::clock_sim::{ClockSim, Fault, Profile};
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 use crate::clock::dump;
 
 const COMM_KEY: u32 = 123_456;
+const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn judge(sim: &ClockSim, comm_key: u32) -> Output {
+    command(sim, comm_key, 0).output().await.expect("FOURNIL_PYTHON names no program")
+}
+
+/// The judge's program, which waits for so many live punches after reading.
+fn command(sim: &ClockSim, comm_key: u32, live: usize) -> Command {
     let python = std::env::var("FOURNIL_PYTHON").expect(
         "FOURNIL_PYTHON is not set: give the interpreter of a virtual environment that has pyzk \
          (python3 -m venv V && V/bin/pip install pyzk, then FOURNIL_PYTHON=V/bin/python)",
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/pyzk_check.py");
-    let mut command = Command::new(&python);
+    let mut command = Command::new(python);
     command.arg(script).arg(sim.addr().ip().to_string()).arg(sim.addr().port().to_string());
     command.arg("--comm-key").arg(comm_key.to_string()).kill_on_drop(true);
-    command.output().await.unwrap_or_else(|error| panic!("cannot start {python}: {error}"))
+    command.arg("--live").arg(live.to_string());
+    command
 }
 
 /// What both clients must agree on.
@@ -104,4 +113,20 @@ async fn pyzk_notices_a_clock_that_lies() {
     assert!(!judge(&sim, 0).await.status.success(), "an impossible date stops pyzk");
     let dump = dump(sim.addr(), 0).await;
     assert_eq!(dump["punches"][0]["anomalies"], json!(["impossible-date"]));
+}
+
+#[tokio::test]
+async fn pyzk_hears_a_live_punch_as_our_client_records_it() {
+    let sim = ClockSim::start(Profile::default()).await.unwrap();
+    let mut command = command(&sim, 0, 1);
+    let judged = tokio::spawn(async move { command.output().await.unwrap() });
+    timeout(PATIENCE, sim.until(|counters| counters.listeners == 1)).await.unwrap();
+    let held = sim.punch("4", 1).unwrap();
+    let judged = timeout(PATIENCE, judged).await.unwrap().unwrap();
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
+    let heard: Value = serde_json::from_slice(&judged.stdout).unwrap();
+    let time = held.local_time();
+    let expected = json!([{ "user_id": "4", "time": time, "status": 1, "punch": 1 }]);
+    assert_eq!(heard["live"], expected);
+    assert_eq!(sim.counters().event_acks, 1);
 }

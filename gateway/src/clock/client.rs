@@ -326,10 +326,15 @@ impl Session {
 
     /// The next frame that belongs to the request last sent.
     async fn answer(&mut self, step: Step) -> Result<Frame, ClientError> {
+        let begun = Instant::now();
         loop {
-            let frame = self.any_answer(step).await?;
+            let frame = self.any_answer(step, begun).await?;
             if frame.reply == self.reply {
                 return Ok(frame);
+            }
+            // Foreign answers without end must not keep us here.
+            if begun.elapsed() > self.timeouts.table {
+                return Err(self.no_answer(step, begun));
             }
             tracing::debug!(
                 clock.target = self.target,
@@ -341,11 +346,9 @@ impl Session {
         }
     }
 
-    /// Waits as long as bytes keep coming. A discarded answer counts as progress, but
-    /// its sender cannot keep us here: each wait is for one frame.
-    async fn any_answer(&mut self, step: Step) -> Result<Frame, ClientError> {
+    /// The next frame, waited for as long as bytes keep coming.
+    async fn any_answer(&mut self, step: Step, begun: Instant) -> Result<Frame, ClientError> {
         let mut received = self.link.received_bytes();
-        let begun = Instant::now();
         loop {
             match timeout(self.timeouts.progress, self.link.answers.recv()).await {
                 Ok(Some(Ok(frame))) => return Ok(frame),
@@ -360,14 +363,18 @@ impl Session {
                 Err(_) => {
                     let now = self.link.received_bytes();
                     if now == received || begun.elapsed() > self.timeouts.table {
-                        self.is_broken = true;
-                        let after_s = begun.elapsed().as_secs();
-                        return Err(ClientError::NoAnswer { step, after_s });
+                        return Err(self.no_answer(step, begun));
                     }
                     received = now;
                 }
             }
         }
+    }
+
+    /// After silence nobody knows which answer would come next.
+    fn no_answer(&mut self, step: Step, begun: Instant) -> ClientError {
+        self.is_broken = true;
+        ClientError::NoAnswer { step, after_s: begun.elapsed().as_secs() }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Counters {
     pub refused_keys: u64,
     /// CONNECTs left unanswered because somebody else held the session.
     pub refused_sessions: u64,
+    /// Requests for live events.
+    pub listeners: u64,
     pub event_acks: u64,
     pub events_sent: u64,
     pub enables: u64,
@@ -268,6 +270,7 @@ impl Device {
             }
             code::EVENT => {
                 visitor.event_mask = u32_at(&request.data, 0).unwrap_or_default();
+                self.counters.listeners += u64::from(visitor.event_mask != 0);
                 ok(Vec::new())
             }
             code::TIME_SET => {
