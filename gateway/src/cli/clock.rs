@@ -219,7 +219,7 @@ fn device_table(device: &Device) -> String {
         ("serial number", device.serial.clone()),
         ("model", format!("{} {}", device.model, device.platform)),
         ("firmware", device.firmware.clone()),
-        ("time", device.time.clone()),
+        ("time", device.time.clone().unwrap_or_else(|| "unknown".to_owned())),
         ("drift", drift),
         ("users", format!("{} of {}", device.users, device.users_capacity)),
         ("records", format!("{} of {}", device.records, device.records_capacity)),

@@ -194,7 +194,9 @@ impl Session {
 
     /// Lets people punch again, whatever an earlier session left behind.
     pub async fn enable(&mut self) -> Result<(), ClientError> {
-        self.command(Step::Enable, code::ENABLE, Vec::new()).await.map(drop)
+        let enabled = self.command(Step::Enable, code::ENABLE, Vec::new()).await;
+        // What cannot be unlocked was not locked.
+        unless_refused(enabled).map(drop)
     }
 
     /// Locks the keypad for at most so many seconds.
@@ -205,22 +207,17 @@ impl Session {
 
     /// Frees the clock's read buffer, so that no stale table is read.
     pub async fn free_buffer(&mut self) -> Result<(), ClientError> {
-        match self.command(Step::FreeBuffer, code::FREE_DATA, Vec::new()).await {
-            // Old firmware has no buffer and does not know the command.
-            Ok(_) | Err(ClientError::Refused { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let freed = self.command(Step::FreeBuffer, code::FREE_DATA, Vec::new()).await;
+        // Old firmware has no buffer and does not know the command.
+        unless_refused(freed).map(drop)
     }
 
     /// The value of a named option; `None` when the clock does not have it.
     pub async fn option(&mut self, name: &str) -> Result<Option<String>, ClientError> {
         let mut data = name.as_bytes().to_vec();
         data.push(0);
-        let answer = match self.command(Step::Option, code::OPTION_READ, data).await {
-            Ok(answer) => answer,
-            Err(ClientError::Refused { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let answer = self.command(Step::Option, code::OPTION_READ, data).await;
+        let Some(answer) = unless_refused(answer)? else { return Ok(None) };
         let text = text_of(&answer.data);
         Ok(text.split_once('=').map(|(_, value)| value.trim().to_owned()))
     }
@@ -235,11 +232,9 @@ impl Session {
             // Busy, not nameless: punches must not get another identity for that.
             return Err(ClientError::Refused { step: Step::Option, answer: code::ACK_ERROR });
         }
-        let firmware = match self.command(Step::Firmware, code::VERSION, Vec::new()).await {
-            Ok(answer) => text_of(&answer.data),
-            Err(ClientError::Refused { .. }) => String::new(),
-            Err(error) => return Err(error),
-        };
+        let firmware = self.command(Step::Firmware, code::VERSION, Vec::new()).await;
+        let firmware = unless_refused(firmware)?;
+        let firmware = firmware.map(|answer| text_of(&answer.data)).unwrap_or_default();
         Ok(Identity { serial, model, platform, firmware })
     }
 
@@ -262,8 +257,10 @@ impl Session {
 
     /// What the clock says it holds.
     pub async fn sizes(&mut self) -> Result<Sizes, ClientError> {
-        let answer = self.command(Step::Sizes, code::SIZES, Vec::new()).await?;
-        Ok(Sizes::decode(&answer.data))
+        let answer = self.command(Step::Sizes, code::SIZES, Vec::new()).await;
+        // Counts are hints; a clock that gives none is read without.
+        let answer = unless_refused(answer)?;
+        Ok(answer.map(|answer| Sizes::decode(&answer.data)).unwrap_or_default())
     }
 
     /// Asks for punches as they happen; they go to the channel given to `open`.
@@ -390,6 +387,15 @@ impl EventAck {
     /// queue or an ended session is no error.
     pub fn send(&self) {
         let _ = self.outgoing.try_send(self.ack.clone());
+    }
+}
+
+/// `None` for what a clock refuses and can do without.
+pub(super) fn unless_refused<T>(asked: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ClientError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

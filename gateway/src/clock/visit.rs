@@ -127,8 +127,8 @@ async fn read_users(
 ) -> Result<UserTable, ClientError> {
     let table = match session.read_table(Table::Users, plan.chunk_bytes).await {
         Ok(table) => table,
-        Err(ClientError::Refused { answer, .. }) => {
-            warnings.push(format!("the clock does not give its users (answer {answer})"));
+        Err(error @ (ClientError::Refused { .. } | ClientError::Senseless { .. })) => {
+            warnings.push(error.to_string());
             return Ok(UserTable::default());
         }
         Err(error) => return Err(error),

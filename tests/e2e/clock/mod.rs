@@ -14,7 +14,7 @@ use serde_json::Value;
 fn brisk() -> Timeouts {
     Timeouts {
         connect: Duration::from_secs(1),
-        progress: Duration::from_millis(400),
+        progress: Duration::from_secs(1),
         table: Duration::from_secs(20),
     }
 }

@@ -213,6 +213,17 @@ async fn an_ambiguous_log_raises_an_alarm_and_invents_nothing() {
 }
 
 #[tokio::test]
+async fn a_clock_without_events_is_read_all_the_same() {
+    let faults = vec![Fault::Stubborn.into()];
+    let sim = ClockSim::start(Profile { faults, ..Profile::default() }).await.unwrap();
+    let mut shop = open_shop(config(&sim));
+    shop.punches(60).await;
+    assert_eq!(shop.code("ok").await.drift_ms, None);
+    sim.punch("2", 0).unwrap();
+    assert_eq!(shop.read_now().await.detail, "1 new punches");
+}
+
+#[tokio::test]
 async fn a_command_of_another_device_is_unsupported() {
     let sim = ClockSim::start(Profile::default()).await.unwrap();
     let mut shop = open_shop(config(&sim));

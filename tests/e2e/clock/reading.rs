@@ -67,6 +67,16 @@ async fn every_layout_is_read_whole_however_it_is_delivered() {
 }
 
 #[tokio::test]
+async fn a_clock_that_refuses_all_it_can_still_gives_its_log() {
+    let faults = vec![Fault::Stubborn.into()];
+    let sim = ClockSim::start(Profile { faults, ..Profile::default() }).await.unwrap();
+    let dump = dump(sim.addr(), 0).await;
+    assert_eq!(dump["punches"].as_array().unwrap().len(), 60);
+    assert_eq!(dump["device"]["time"], Value::Null);
+    assert!(dump["warnings"][0].as_str().unwrap().contains("users"), "{}", dump["warnings"]);
+}
+
+#[tokio::test]
 async fn a_log_of_several_chunks_is_joined_across_their_borders() {
     let profile = Profile { punches: 5000, packet_bytes: 4096, ..Profile::default() };
     let faults = vec![FaultSpec::from(Fault::Burst)];

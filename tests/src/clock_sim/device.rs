@@ -197,6 +197,9 @@ impl Device {
             code::CONNECT => self.connect(visitor, request),
             code::AUTH if visitor.is_connected => self.authenticate(visitor, request),
             _ if !visitor.is_known => simple(code::ACK_UNAUTH),
+            _ if is_dispensable(request) && self.faults.strikes(Fault::Stubborn) => {
+                simple(code::ACK_ERROR)
+            }
             code::BUFFER_PREPARE => self.prepare(visitor, request),
             code::BUFFER_READ => self.read_buffer(visitor, request),
             code::USERS_READ | code::LOG_READ => self.read_plain(visitor, request),
@@ -433,6 +436,18 @@ impl Device {
         frames.push(frame(code::ACK_OK, last, reply, Vec::new()));
         frames
     }
+}
+
+/// What a reader of the log can do without.
+fn is_dispensable(request: &Frame) -> bool {
+    let is_users = request.command == code::USERS_READ
+        || (request.command == code::BUFFER_PREPARE
+            && u16_at(&request.data, 1) == Some(code::USERS_READ));
+    is_users
+        || matches!(
+            request.command,
+            code::ENABLE | code::TIME_READ | code::SIZES | code::EVENT | code::VERSION
+        )
 }
 
 fn frame(command: u16, session: u16, reply: u16, data: Vec<u8>) -> Frame {

@@ -40,9 +40,11 @@ pub enum Fault {
     ImpossibleDate,
     /// Every frame's checksum is wrong.
     BadChecksum,
+    /// Everything a clock can do without is refused: time, sizes, events, unlocking, users.
+    Stubborn,
 }
 
-const NAMES: [(&str, Fault); 15] = [
+const NAMES: [(&str, Fault); 16] = [
     ("burst", Fault::Burst),
     ("coalesced", Fault::Coalesced),
     ("dribble", Fault::Dribble),
@@ -58,6 +60,7 @@ const NAMES: [(&str, Fault); 15] = [
     ("count-low", Fault::CountLow),
     ("impossible-date", Fault::ImpossibleDate),
     ("bad-checksum", Fault::BadChecksum),
+    ("stubborn", Fault::Stubborn),
 ];
 
 /// A fault and how often it strikes; `None` is always.

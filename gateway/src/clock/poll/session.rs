@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{ClockPart, SessionEnd, next_job, random};
-use crate::clock::client::{EventAck, Session};
+use crate::clock::client::{EventAck, Session, unless_refused};
 use crate::clock::health::Fault;
 use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
 use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
@@ -61,7 +61,8 @@ impl ClockPart {
         session.free_buffer().await?;
         let origin = self.identify(session).await?;
         if self.config.live {
-            session.register_punches().await?;
+            // A clock without events is read at each interval like any other.
+            unless_refused(session.register_punches().await)?;
         }
         let ack = session.event_ack();
         self.read(session, events, &origin, &ack).await?;
@@ -140,8 +141,9 @@ impl ClockPart {
     }
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
-        let time = session.time().await?;
-        self.condition.drift_ms = drift_ms(time, self.now_local(Utc::now()));
+        let time = unless_refused(session.time().await)?;
+        let now = self.now_local(Utc::now());
+        self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
         Ok(())
     }
 
