@@ -64,8 +64,8 @@ pub enum ClientError {
          Comm > PC connection (comm_key, --comm-key)"
     )]
     KeyRefused { target: String },
-    #[error("what listens at {target} is not a clock ({source}): check address and port")]
-    NotAClock { target: String, source: WireError },
+    #[error("what listens at {target} is not a clock ({found}): check address and port")]
+    NotAClock { target: String, found: WireError },
     #[error("the clock did not answer to {step} within {after_s} s: check network and clock")]
     NoAnswer { step: Step, after_s: u64 },
     #[error("during {step}: {end}; it is tried again")]
@@ -133,7 +133,7 @@ pub struct Identity {
 pub struct Session {
     link: Link,
     target: String,
-    session: u16,
+    id: u16,
     reply: u16,
     timeouts: Timeouts,
     is_broken: bool,
@@ -152,10 +152,10 @@ impl Session {
         let link = Link::start(stream, events);
         let target = target.to_string();
         let mut session =
-            Session { link, target, session: 0, reply: u16::MAX, timeouts, is_broken: false };
+            Session { link, target, id: 0, reply: u16::MAX, timeouts, is_broken: false };
         let hello = session.ask(Step::Connect, code::CONNECT, Vec::new()).await;
         let hello = hello.map_err(|error| session.connect_error(error))?;
-        session.session = hello.session;
+        session.id = hello.session;
         match hello.command {
             code::ACK_OK => Ok(session),
             code::ACK_UNAUTH => {
@@ -176,8 +176,8 @@ impl Session {
     fn connect_error(&self, error: ClientError) -> ClientError {
         let target = self.target.clone();
         match error {
-            ClientError::Ended { end: LinkEnd::Wire(source), .. } => {
-                ClientError::NotAClock { target, source }
+            ClientError::Ended { end: LinkEnd::Wire(found), .. } => {
+                ClientError::NotAClock { target, found }
             }
             ClientError::Ended { end, .. } => ClientError::Busy { target, reason: end.to_string() },
             ClientError::NoAnswer { after_s, .. } => {
@@ -194,7 +194,9 @@ impl Session {
 
     /// Lets people punch again, whatever an earlier session left behind.
     pub async fn enable(&mut self) -> Result<(), ClientError> {
-        self.command(Step::Enable, code::ENABLE, Vec::new()).await.map(drop)
+        let enabled = self.command(Step::Enable, code::ENABLE, Vec::new()).await;
+        // What cannot be unlocked was not locked.
+        unless_refused(enabled).map(drop)
     }
 
     /// Locks the keypad for at most so many seconds.
@@ -205,36 +207,34 @@ impl Session {
 
     /// Frees the clock's read buffer, so that no stale table is read.
     pub async fn free_buffer(&mut self) -> Result<(), ClientError> {
-        match self.command(Step::FreeBuffer, code::FREE_DATA, Vec::new()).await {
-            // Old firmware has no buffer and does not know the command.
-            Ok(_) | Err(ClientError::Refused { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let freed = self.command(Step::FreeBuffer, code::FREE_DATA, Vec::new()).await;
+        // Old firmware has no buffer and does not know the command.
+        unless_refused(freed).map(drop)
     }
 
     /// The value of a named option; `None` when the clock does not have it.
     pub async fn option(&mut self, name: &str) -> Result<Option<String>, ClientError> {
         let mut data = name.as_bytes().to_vec();
         data.push(0);
-        let answer = match self.command(Step::Option, code::OPTION_READ, data).await {
-            Ok(answer) => answer,
-            Err(ClientError::Refused { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let answer = self.command(Step::Option, code::OPTION_READ, data).await;
+        let Some(answer) = unless_refused(answer)? else { return Ok(None) };
         let text = text_of(&answer.data);
         Ok(text.split_once('=').map(|(_, value)| value.trim().to_owned()))
     }
 
     /// Serial number, model, board and firmware; what the clock does not tell is empty.
+    /// A clock that tells nothing at all is an error.
     pub async fn identity(&mut self) -> Result<Identity, ClientError> {
         let serial = self.option("~SerialNumber").await?.unwrap_or_default();
         let model = self.option("~DeviceName").await?.unwrap_or_default();
         let platform = self.option("~Platform").await?.unwrap_or_default();
-        let firmware = match self.command(Step::Firmware, code::VERSION, Vec::new()).await {
-            Ok(answer) => text_of(&answer.data),
-            Err(ClientError::Refused { .. }) => String::new(),
-            Err(error) => return Err(error),
-        };
+        if [&serial, &model, &platform].iter().all(|option| option.is_empty()) {
+            // Busy, not nameless: punches must not get another identity for that.
+            return Err(ClientError::Refused { step: Step::Option, answer: code::ACK_ERROR });
+        }
+        let firmware = self.command(Step::Firmware, code::VERSION, Vec::new()).await;
+        let firmware = unless_refused(firmware)?;
+        let firmware = firmware.map(|answer| text_of(&answer.data)).unwrap_or_default();
         Ok(Identity { serial, model, platform, firmware })
     }
 
@@ -257,8 +257,10 @@ impl Session {
 
     /// What the clock says it holds.
     pub async fn sizes(&mut self) -> Result<Sizes, ClientError> {
-        let answer = self.command(Step::Sizes, code::SIZES, Vec::new()).await?;
-        Ok(Sizes::decode(&answer.data))
+        let answer = self.command(Step::Sizes, code::SIZES, Vec::new()).await;
+        // Counts are hints; a clock that gives none is read without.
+        let answer = unless_refused(answer)?;
+        Ok(answer.map(|answer| Sizes::decode(&answer.data)).unwrap_or_default())
     }
 
     /// Asks for punches as they happen; they go to the channel given to `open`.
@@ -269,7 +271,7 @@ impl Session {
 
     /// A way to acknowledge events while the session is busy reading.
     pub fn event_ack(&self) -> EventAck {
-        let ack = Frame { command: code::ACK_OK, session: self.session, reply: 0, data: vec![] };
+        let ack = Frame { command: code::ACK_OK, session: self.id, reply: 0, data: vec![] };
         EventAck { outgoing: self.link.outgoing.clone(), ack }
     }
 
@@ -296,6 +298,11 @@ impl Session {
         let answer = self.ask(step, command, data).await?;
         match answer.command {
             code::ACK_OK | code::PREPARE_DATA | code::DATA => Ok(answer),
+            // The clock has forgotten this session; an answer "not there" would be wrong.
+            code::ACK_UNAUTH => {
+                self.is_broken = true;
+                Err(ClientError::KeyRefused { target: self.target.clone() })
+            }
             other => Err(ClientError::Refused { step, answer: other }),
         }
     }
@@ -306,7 +313,7 @@ impl Session {
         }
         // `reply` starts below zero so that the first request carries 0.
         self.reply = if self.reply == u16::MAX { 0 } else { next_reply(self.reply) };
-        let frame = Frame { command, session: self.session, reply: self.reply, data };
+        let frame = Frame { command, session: self.id, reply: self.reply, data };
         if self.link.outgoing.send(frame).await.is_err() {
             // The task has ended; its reason is the last thing in the queue.
             tracing::debug!(clock.target = self.target, "the connection has ended");
@@ -316,10 +323,15 @@ impl Session {
 
     /// The next frame that belongs to the request last sent.
     async fn answer(&mut self, step: Step) -> Result<Frame, ClientError> {
+        let begun = Instant::now();
         loop {
-            let frame = self.any_answer(step).await?;
+            let frame = self.any_answer(step, begun).await?;
             if frame.reply == self.reply {
                 return Ok(frame);
+            }
+            // Foreign answers without end must not keep us here.
+            if begun.elapsed() > self.timeouts.table {
+                return Err(self.no_answer(step, begun));
             }
             tracing::debug!(
                 clock.target = self.target,
@@ -331,11 +343,9 @@ impl Session {
         }
     }
 
-    /// Waits as long as bytes keep coming. A discarded answer counts as progress, but
-    /// its sender cannot keep us here: each wait is for one frame.
-    async fn any_answer(&mut self, step: Step) -> Result<Frame, ClientError> {
+    /// The next frame, waited for as long as bytes keep coming.
+    async fn any_answer(&mut self, step: Step, begun: Instant) -> Result<Frame, ClientError> {
         let mut received = self.link.received_bytes();
-        let begun = Instant::now();
         loop {
             match timeout(self.timeouts.progress, self.link.answers.recv()).await {
                 Ok(Some(Ok(frame))) => return Ok(frame),
@@ -350,14 +360,18 @@ impl Session {
                 Err(_) => {
                     let now = self.link.received_bytes();
                     if now == received || begun.elapsed() > self.timeouts.table {
-                        self.is_broken = true;
-                        let after_s = begun.elapsed().as_secs();
-                        return Err(ClientError::NoAnswer { step, after_s });
+                        return Err(self.no_answer(step, begun));
                     }
                     received = now;
                 }
             }
         }
+    }
+
+    /// After silence nobody knows which answer would come next.
+    fn no_answer(&mut self, step: Step, begun: Instant) -> ClientError {
+        self.is_broken = true;
+        ClientError::NoAnswer { step, after_s: begun.elapsed().as_secs() }
     }
 }
 
@@ -373,6 +387,15 @@ impl EventAck {
     /// queue or an ended session is no error.
     pub fn send(&self) {
         let _ = self.outgoing.try_send(self.ack.clone());
+    }
+}
+
+/// `None` for what a clock refuses and can do without.
+pub(super) fn unless_refused<T>(asked: Result<T, ClientError>) -> Result<Option<T>, ClientError> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ClientError::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::client::{CHUNK_BYTES_MAX, ClientError, Session, Timeouts};
+use super::client::{CHUNK_BYTES_MAX, ClientError, Session, Timeouts, unless_refused};
 use super::config::{CommKey, Target};
 use super::layout::{AttendanceLayout, ClockTime, Sizes, User};
 use super::ledger::{Origin, drift_ms, to_punch};
@@ -40,8 +40,9 @@ pub struct Device {
     pub model: String,
     pub platform: String,
     pub firmware: String,
-    /// The clock's wall time with the zone's offset where there is one.
-    pub time: String,
+    /// The clock's wall time with the zone's offset where there is one; absent when
+    /// the clock does not tell.
+    pub time: Option<String>,
     pub drift_ms: Option<i64>,
     pub users: u32,
     pub users_capacity: u32,
@@ -123,7 +124,6 @@ async fn dump(
     let plan = Plan {
         known: None,
         forced: options.layout,
-        users: None,
         skip_at_count: None,
         chunk_bytes: CHUNK_BYTES_MAX,
         lock: false,
@@ -131,8 +131,9 @@ async fn dump(
     };
     let reading = visit::read(session, &plan).await?;
     let mut warnings = reading.warnings;
+    let users = reading.users.unwrap_or_default();
     let (layout, records) = match reading.log {
-        Log::Records { layout, records } => (Some(layout), records),
+        Log::Records { layout, bytes } => (Some(layout), layout.decode_all(&bytes, &users)),
         Log::Empty | Log::Unchanged => (None, Vec::new()),
         Log::Ambiguous { candidates, bytes } => {
             warnings.push(ambiguity(&candidates, &bytes));
@@ -157,7 +158,7 @@ async fn dump(
             }
         },
     );
-    let users = reading.users.users().iter().map(DumpUser::from).collect();
+    let users = users.users().iter().map(DumpUser::from).collect();
     Ok(Dump { device, users, punches: punches.collect(), warnings })
 }
 
@@ -169,16 +170,17 @@ async fn device(
     session.enable().await?;
     session.free_buffer().await?;
     let identity = session.identity().await?;
-    let time = session.time().await?;
+    let time = unless_refused(session.time().await)?;
     let sizes = session.sizes().await?;
+    let local = now.with_timezone(&options.zone).naive_local();
     let device = Device {
         address: options.target.to_string(),
         serial: identity.serial,
         model: identity.model,
         platform: identity.platform,
         firmware: identity.firmware,
-        time: with_offset(time, options.zone),
-        drift_ms: drift_ms(time, now.with_timezone(&options.zone).naive_local()),
+        time: time.map(|time| with_offset(time, options.zone)),
+        drift_ms: time.and_then(|time| drift_ms(time, local)),
         users: sizes.users,
         users_capacity: sizes.users_capacity,
         records: sizes.records,

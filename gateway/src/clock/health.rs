@@ -114,3 +114,50 @@ impl Condition {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn healthy() -> Condition {
+        let sizes = Sizes { records: 100, records_capacity: 1000, ..Sizes::default() };
+        Condition { sizes, drift_ms: Some(-900), drift_warn_s: 60, ..Condition::default() }
+    }
+
+    fn code(condition: &Condition) -> &'static str {
+        condition.verdict().1
+    }
+
+    #[test]
+    fn the_gravest_condition_is_told_first() {
+        let mut condition = healthy();
+        assert_eq!(code(&condition), "ok");
+        condition.drift_ms = Some(-61_000);
+        assert!(condition.verdict().2.contains("61 s behind"));
+        assert_eq!(code(&condition), "drift");
+        condition.sizes.records = 800;
+        assert_eq!(code(&condition), "log-nearly-full");
+        condition.layout_unclear = Some("40 or 8a".to_owned());
+        assert_eq!(code(&condition), "layout-ambiguous");
+        let refused = ClientError::KeyRefused { target: "x".to_owned() };
+        condition.fault = Some(Fault::from(&refused));
+        assert_eq!(code(&condition), "comm-key-refused");
+    }
+
+    #[test]
+    fn watchers_wake_for_news_and_not_for_every_punch() {
+        let (health, mut watcher) = watch::channel(DeviceHealth::default());
+        let mut condition = healthy();
+        condition.publish("pointeuse", &health);
+        assert!(watcher.has_changed().unwrap());
+        watcher.mark_unchanged();
+        condition.sizes.records = 101;
+        condition.drift_ms = Some(-400);
+        condition.publish("pointeuse", &health);
+        assert!(!watcher.has_changed().unwrap());
+        assert_eq!(watcher.borrow_and_update().records, 101);
+        condition.fault = Some(Fault { code: "unreachable", detail: String::new() });
+        condition.publish("pointeuse", &health);
+        assert!(watcher.has_changed().unwrap());
+    }
+}

@@ -17,15 +17,13 @@ use chrono_tz::Tz;
 use fournil_protocol::event::{Punch, PunchSource};
 use ring::digest::{Context, SHA256};
 
-use super::layout::{
-    AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTable, number_occurrences,
-};
+use super::layout::{AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTable};
 
 /// Memory is pruned to the log only past this many identities beyond twice the log.
 const PRUNE_SLACK: usize = 10_000;
 
 /// 128 bits of a digest over everything in an identity but the number of repeats.
-type Key = [u8; 16];
+pub(super) type Key = [u8; 16];
 
 /// What stays the same for all punches of one session.
 #[derive(Debug, Clone)]
@@ -42,13 +40,15 @@ pub(super) enum LiveVerdict {
     ReadLog(&'static str),
 }
 
-/// What a reading of the log brought.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Merge {
-    /// Punches not yet in the journal, in the order of the log.
-    pub(super) new: Vec<Punch>,
-    /// Live punches that the log should have and has not.
-    pub(super) unconfirmed: usize,
+/// One reading of the log, record by record, so that a long log is never held as
+/// punches all at once.
+#[derive(Debug)]
+pub(super) struct Pass {
+    layout: String,
+    /// How often each identity has come in this log so far.
+    counts: HashMap<Key, u32>,
+    /// Live punches recorded before the reading began: the log must have them.
+    awaited: HashSet<Key>,
 }
 
 /// The memory of one clock.
@@ -114,36 +114,41 @@ impl Ledger {
         self.awaited.clone()
     }
 
-    /// Compares a reading with the memory. `awaited` is [`Ledger::awaited`] as it was
-    /// before the reading began.
-    pub(super) fn merge(
-        &mut self,
-        records: &[LogRecord],
-        layout: AttendanceLayout,
-        awaited: &HashSet<Key>,
+    /// Begins to compare a log with the memory. `awaited` is [`Ledger::awaited`] as it
+    /// was before the log was read.
+    pub(super) fn pass(layout: AttendanceLayout, awaited: HashSet<Key>) -> Pass {
+        Pass { layout: layout.to_string(), counts: HashMap::new(), awaited }
+    }
+
+    /// The next record of the log; a punch if the journal does not have it.
+    pub(super) fn meet(
+        &self,
+        pass: &mut Pass,
+        record: &LogRecord,
         origin: &Origin,
         now: DateTime<Utc>,
-    ) -> Merge {
-        let name = layout.to_string();
-        let mut in_log = HashSet::with_capacity(records.len());
-        let mut new = Vec::new();
-        for (record, occurrence) in records.iter().zip(number_occurrences(records)) {
-            let key = digest(&origin.serial, record);
-            in_log.insert(key);
-            if self.recorded.get(&key).is_none_or(|count| occurrence >= *count) {
-                new.push(to_punch(record, occurrence, origin, &name, now));
-            }
-        }
-        let unconfirmed = awaited.iter().filter(|key| !in_log.contains(*key)).count();
+    ) -> Option<Punch> {
+        let key = digest(&origin.serial, record);
+        let count = pass.counts.entry(key).or_default();
+        let occurrence = *count;
+        *count += 1;
+        let is_new = self.recorded.get(&key).is_none_or(|recorded| occurrence >= *recorded);
+        is_new.then(|| to_punch(record, occurrence, origin, &pass.layout, now))
+    }
+
+    /// Ends the comparison; returns how many live punches the log does not confirm.
+    pub(super) fn finish(&mut self, pass: &Pass) -> usize {
+        let Pass { counts, awaited, .. } = pass;
+        let unconfirmed = awaited.iter().filter(|key| !counts.contains_key(*key)).count();
         if unconfirmed > 0 {
             self.is_live_trusted = false;
         }
         self.awaited.retain(|key| !awaited.contains(key));
-        if !in_log.is_empty() && self.recorded.len() > 2 * in_log.len() + PRUNE_SLACK {
+        if !counts.is_empty() && self.recorded.len() > 2 * counts.len() + PRUNE_SLACK {
             let awaited = &self.awaited;
-            self.recorded.retain(|key, _| in_log.contains(key) || awaited.contains(key));
+            self.recorded.retain(|key, _| counts.contains_key(key) || awaited.contains(key));
         }
-        Merge { new, unconfirmed }
+        unconfirmed
     }
 }
 

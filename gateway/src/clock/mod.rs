@@ -19,7 +19,9 @@ mod poll;
 mod visit;
 pub mod wire;
 
-pub use client::{ClientError, Identity, LogBytes, Session, Timeouts};
+pub use client::{ClientError, EventAck, Identity, LogBytes, Session, Step, Timeouts};
 pub use config::{ClockConfig, CommKey, ConfigError, Target, Transport};
+pub(crate) use dump::with_offset;
 pub use dump::{Device, Dump, DumpOptions, DumpPunch, DumpUser, read_device, read_dump};
+pub use link::{Event, LinkEnd};
 pub use poll::ClockPart;

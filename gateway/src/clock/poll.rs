@@ -56,7 +56,7 @@ pub struct ClockPart {
 struct Memory {
     ledger: Ledger,
     layout: Option<AttendanceLayout>,
-    users: Option<Arc<UserTable>>,
+    users: Arc<UserTable>,
     chunk_bytes: u32,
     /// Count at which the log has nothing new, and since when that is believed.
     settled: Option<(u32, Instant)>,
@@ -221,7 +221,7 @@ impl Memory {
         Memory {
             ledger: Ledger::new(),
             layout: None,
-            users: None,
+            users: Arc::default(),
             chunk_bytes: CHUNK_BYTES_MAX,
             settled: None,
             is_ambiguity_told: false,

@@ -11,8 +11,7 @@ use chrono::NaiveDateTime;
 
 use super::client::{ClientError, LogBytes, Session, Table};
 use super::layout::{
-    AttendanceLayout, LayoutChoice, LogFacts, LogRecord, Sizes, UserTable, choose_layout,
-    choose_users_layout,
+    AttendanceLayout, LayoutChoice, LogFacts, Sizes, UserTable, choose_layout, choose_users_layout,
 };
 
 /// A locked keypad unlocks by itself after this time, whatever becomes of us.
@@ -25,8 +24,6 @@ pub(super) struct Plan {
     pub(super) known: Option<AttendanceLayout>,
     /// Layout that the operator set; it is not questioned.
     pub(super) forced: Option<AttendanceLayout>,
-    /// Users of an earlier reading, while their number is unchanged.
-    pub(super) users: Option<Arc<UserTable>>,
     /// Do not read the log if the clock holds just so many records.
     pub(super) skip_at_count: Option<u32>,
     pub(super) chunk_bytes: u32,
@@ -39,8 +36,9 @@ pub(super) struct Plan {
 #[derive(Debug, Clone)]
 pub(super) struct Reading {
     pub(super) sizes: Sizes,
-    pub(super) users: Arc<UserTable>,
-    /// Records that the clock said it had when its log was read; set with `log`.
+    /// Read anew with each log, because slots are given to other people; `None` when
+    /// the log was not read either.
+    pub(super) users: Option<Arc<UserTable>>,
     pub(super) log: Log,
     pub(super) warnings: Vec<String>,
 }
@@ -50,9 +48,10 @@ pub(super) struct Reading {
 pub(super) enum Log {
     Unchanged,
     Empty,
+    /// Whole records of this layout, not yet decoded: a long log is large.
     Records {
         layout: AttendanceLayout,
-        records: Vec<LogRecord>,
+        bytes: Vec<u8>,
     },
     /// Nothing can be said about the bytes; the clock still holds them.
     Ambiguous {
@@ -77,13 +76,10 @@ pub(super) async fn read(session: &mut Session, plan: &Plan) -> Result<Reading, 
 async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, ClientError> {
     let mut sizes = session.sizes().await?;
     let mut warnings = Vec::new();
-    let users = match &plan.users {
-        Some(users) if users.users().len() == sizes.users as usize => Arc::clone(users),
-        _ => Arc::new(read_users(session, plan, &sizes, &mut warnings).await?),
-    };
     if plan.skip_at_count.is_some_and(|count| count == sizes.records) {
-        return Ok(Reading { sizes, users, log: Log::Unchanged, warnings });
+        return Ok(Reading { sizes, users: None, log: Log::Unchanged, warnings });
     }
+    let users = Arc::new(read_users(session, plan, &sizes, &mut warnings).await?);
     let LogBytes { mut records, warnings: odd } =
         session.read_table(Table::Log, plan.chunk_bytes).await?;
     warnings.extend(odd);
@@ -96,19 +92,16 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
     let log = match choice {
         LayoutChoice::Empty => Log::Empty,
         LayoutChoice::Certain(layout) => {
-            let decoded = layout.decode_all(&records, &users);
-            if sizes.records as usize != decoded.len() {
-                warnings.push(format!(
-                    "the clock counts {} records, its log holds {}",
-                    sizes.records,
-                    decoded.len()
-                ));
+            let held = records.len() / layout.stride();
+            if sizes.records as usize != held {
+                let counted = sizes.records;
+                warnings.push(format!("the clock counts {counted} records, its log holds {held}"));
             }
-            Log::Records { layout, records: decoded }
+            Log::Records { layout, bytes: records }
         }
         LayoutChoice::Ambiguous(candidates) => Log::Ambiguous { candidates, bytes: records },
     };
-    Ok(Reading { sizes, users, log, warnings })
+    Ok(Reading { sizes, users: Some(users), log, warnings })
 }
 
 fn choose(records: &[u8], plan: &Plan, sizes: &Sizes, users: &UserTable) -> LayoutChoice {
@@ -134,8 +127,8 @@ async fn read_users(
 ) -> Result<UserTable, ClientError> {
     let table = match session.read_table(Table::Users, plan.chunk_bytes).await {
         Ok(table) => table,
-        Err(ClientError::Refused { answer, .. }) => {
-            warnings.push(format!("the clock does not give its users (answer {answer})"));
+        Err(error @ (ClientError::Refused { .. } | ClientError::Senseless { .. })) => {
+            warnings.push(error.to_string());
             return Ok(UserTable::default());
         }
         Err(error) => return Err(error),

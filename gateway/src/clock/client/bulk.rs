@@ -73,13 +73,11 @@ impl Session {
         chunk_bytes: u32,
     ) -> Result<LogBytes, ClientError> {
         let within = self.timeouts.table;
-        match timeout(within, self.read_stream(table, chunk_bytes)).await {
-            Ok(stream) => without_length(stream?, table.step()),
-            Err(_) => {
-                self.is_broken = true;
-                Err(ClientError::NoAnswer { step: table.step(), after_s: within.as_secs() })
-            }
-        }
+        let Ok(stream) = timeout(within, self.read_stream(table, chunk_bytes)).await else {
+            self.is_broken = true;
+            return Err(ClientError::NoAnswer { step: table.step(), after_s: within.as_secs() });
+        };
+        without_length(stream?, table.step())
     }
 
     async fn read_stream(

@@ -1,5 +1,6 @@
 //! One session of the part: who is the clock, what is in its log, what happens now.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +11,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{ClockPart, SessionEnd, next_job, random};
-use crate::clock::client::{EventAck, Session};
+use crate::clock::client::{EventAck, Session, unless_refused};
 use crate::clock::health::Fault;
-use crate::clock::layout::{AttendanceLayout, LogRecord, Sizes, decode_punch_event};
-use crate::clock::ledger::{LiveVerdict, Origin, drift_ms};
+use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
+use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
 use crate::clock::link::Event;
 use crate::clock::visit::{self, Log, Plan, Reading};
 use crate::clock::wire::EVENT_PUNCH;
@@ -25,8 +26,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 const FULL_READ_EVERY: Duration = Duration::from_mins(15);
 /// Events that only start a reading start at most one in this time.
 const HINT_PAUSE: Duration = Duration::from_secs(2);
-/// Punches written to the journal at once.
-const BATCH_PUNCHES: usize = 200;
+/// Records decoded, and punches written to the journal, at once.
+const BATCH_RECORDS: usize = 200;
 /// Bytes of an unreadable log shown in the notice about it.
 const SHOWN_BYTES: usize = 256;
 
@@ -60,7 +61,8 @@ impl ClockPart {
         session.free_buffer().await?;
         let origin = self.identify(session).await?;
         if self.config.live {
-            session.register_punches().await?;
+            // A clock without events is read at each interval like any other.
+            unless_refused(session.register_punches().await)?;
         }
         let ack = session.event_ack();
         self.read(session, events, &origin, &ack).await?;
@@ -87,7 +89,7 @@ impl ClockPart {
                 () = stop.cancelled() => return Ok(()),
                 event = events.recv() => match event {
                     // The connection is over; the next request says why.
-                    None => self.measure_drift(session).await?,
+                    None => self.heartbeat(session).await?,
                     Some(event) => {
                         if self.live(&event, origin, ack).await == Hint::ReadLog {
                             next_read = next_read.min(last_read + HINT_PAUSE);
@@ -99,7 +101,7 @@ impl ClockPart {
                     is_read_due = !self.asked.is_empty();
                 }
                 () = sleep_until(next_read) => is_read_due = true,
-                _ = heartbeat.tick() => self.measure_drift(session).await?,
+                _ = heartbeat.tick() => self.heartbeat(session).await?,
             }
             if is_read_due {
                 self.read(session, events, origin, ack).await?;
@@ -118,13 +120,18 @@ impl ClockPart {
             let fault = Fault::serial_mismatch(expected, &identity.serial);
             return Err(SessionEnd::Fault(fault));
         }
+        let last = &self.condition.identity.serial;
         if identity.serial.is_empty() {
             // Some clones tell no number; the configured name is as stable as can be.
             identity.serial = format!("name:{}", self.config.name);
+            if !last.is_empty() && *last != identity.serial {
+                let fault = Fault::serial_mismatch(last, "");
+                return Err(SessionEnd::Fault(fault));
+            }
         }
-        if self.condition.identity.serial != identity.serial {
+        if *last != identity.serial {
             self.memory.layout = None;
-            self.memory.users = None;
+            self.memory.users = Arc::default();
             self.memory.settled = None;
         }
         let origin = Origin { serial: identity.serial.clone(), zone: self.config.zone };
@@ -134,11 +141,16 @@ impl ClockPart {
     }
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
-        let time = session.time().await?;
-        self.condition.drift_ms = drift_ms(time, self.now_local(Utc::now()));
-        if self.condition.fault.is_none() {
-            self.publish();
-        }
+        let time = unless_refused(session.time().await)?;
+        let now = self.now_local(Utc::now());
+        self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
+        Ok(())
+    }
+
+    /// Asks something of the clock, so that a dead one is noticed between two readings.
+    async fn heartbeat(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
+        self.measure_drift(session).await?;
+        self.publish();
         Ok(())
     }
 
@@ -172,8 +184,10 @@ impl ClockPart {
             tracing::warn!(clock.name = self.config.name, warning, "odd answer of the clock");
         }
         self.condition.sizes = reading.sizes;
-        self.memory.users = Some(Arc::clone(&reading.users));
-        let new = self.digest(reading, &awaited, origin).await?;
+        if let Some(users) = &reading.users {
+            self.memory.users = Arc::clone(users);
+        }
+        let new = self.digest(reading, awaited, origin).await?;
         self.condition.fault = None;
         self.publish();
         let detail = format!("{new} new punches");
@@ -186,7 +200,6 @@ impl ClockPart {
         Plan {
             known: self.memory.layout,
             forced: self.forced_layout,
-            users: self.memory.users.clone(),
             // A command asks for a reading, not for a belief.
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
             chunk_bytes: self.memory.chunk_bytes,
@@ -199,16 +212,16 @@ impl ClockPart {
     async fn digest(
         &mut self,
         reading: Reading,
-        awaited: &std::collections::HashSet<[u8; 16]>,
+        awaited: HashSet<Key>,
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
         let sizes = reading.sizes;
-        let (layout, records) = match reading.log {
+        let (layout, bytes) = match reading.log {
             Log::Unchanged => return Ok(0),
             Log::Empty => (AttendanceLayout::FORTY, Vec::new()),
-            Log::Records { layout, records } => {
+            Log::Records { layout, bytes } => {
                 self.memory.layout = Some(layout);
-                (layout, records)
+                (layout, bytes)
             }
             Log::Ambiguous { candidates, bytes } => {
                 self.tell_ambiguity(&sizes, &candidates, &bytes).await?;
@@ -217,27 +230,42 @@ impl ClockPart {
         };
         self.condition.layout_unclear = None;
         self.memory.settled = None;
-        let merge = self.memory.ledger.merge(&records, layout, awaited, origin, Utc::now());
-        if merge.unconfirmed > 0 {
-            self.tell_unconfirmed(merge.unconfirmed).await?;
+        let mut pass = Ledger::pass(layout, awaited);
+        let mut new = 0;
+        for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
+            new += self.record_part(part, layout, &mut pass, origin).await?;
         }
-        let new = merge.new.len();
-        self.record_all(merge.new).await?;
-        self.memory.settled = settled_count(&sizes, &records).map(|count| (count, Instant::now()));
+        let unconfirmed = self.memory.ledger.finish(&pass);
+        if unconfirmed > 0 {
+            self.tell_unconfirmed(unconfirmed).await?;
+        }
+        let held = bytes.len() / layout.stride();
+        self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
         tracing::debug!(clock.name = self.config.name, clock.new = new, "log read");
         Ok(new)
     }
 
-    async fn record_all(&mut self, punches: Vec<Punch>) -> Result<(), SessionEnd> {
-        let mut rest = punches.into_iter();
-        loop {
-            let batch: Vec<Punch> = rest.by_ref().take(BATCH_PUNCHES).collect();
-            if batch.is_empty() {
-                return Ok(());
-            }
-            self.recorder.record(batch.iter().cloned().map(Body::Punch).collect()).await?;
-            batch.iter().for_each(|punch| self.memory.ledger.mark(punch));
+    /// Records the new punches of a part of the log with one request to the journal.
+    async fn record_part(
+        &mut self,
+        part: &[u8],
+        layout: AttendanceLayout,
+        pass: &mut Pass,
+        origin: &Origin,
+    ) -> Result<usize, SessionEnd> {
+        let now = Utc::now();
+        let records = layout.decode_all(part, &self.memory.users);
+        let met =
+            records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
+        let new: Vec<Punch> = met.collect();
+        if new.is_empty() {
+            return Ok(0);
         }
+        self.recorder.record(new.iter().cloned().map(Body::Punch).collect()).await?;
+        for punch in &new {
+            self.memory.ledger.mark(punch);
+        }
+        Ok(new.len())
     }
 
     /// Records a live punch and acknowledges it once it is durable.
@@ -246,8 +274,7 @@ impl ClockPart {
             ack.send();
             return Hint::Nothing;
         }
-        let no_users = Arc::default();
-        let users = self.memory.users.as_ref().unwrap_or(&no_users);
+        let users = &self.memory.users;
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
             Some(live) => self.memory.ledger.judge_live(&live, users, origin, Utc::now()),
@@ -332,8 +359,8 @@ enum Hint {
 
 /// The count at which the log needs no reading: only for a clock that counts right and
 /// whose log is not full, since a full log changes without its count.
-fn settled_count(sizes: &Sizes, records: &[LogRecord]) -> Option<u32> {
-    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == records.len());
+fn settled_count(sizes: &Sizes, held: usize) -> Option<u32> {
+    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == held);
     let has_room = sizes.records_capacity == 0 || sizes.records < sizes.records_capacity;
-    (is_count_right && has_room && !records.is_empty()).then_some(sizes.records)
+    (is_count_right && has_room && held > 0).then_some(sizes.records)
 }
