@@ -1,1 +1,4 @@
 //! End-to-end tests: the real daemons against simulated devices.
+
+mod escpos;
+mod printer;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::escpos::{self, Segment, Tag};
+use super::narrator::Progress;
 use super::status::Condition;
 use super::talk::Talk;
 use super::transport::LinkError;
@@ -93,16 +94,12 @@ impl From<LinkError> for Halt {
 }
 
 impl Attempt<'_> {
-    /// Sends and waits for the proof. `changed` hears of each condition the printer
+    /// Sends and waits for the proof. `progress` hears of each condition the printer
     /// comes into meanwhile.
-    pub(super) async fn deliver(
-        &self,
-        talk: &mut Talk,
-        mut changed: impl AsyncFnMut(Condition),
-    ) -> Delivered {
+    pub(super) async fn deliver(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Delivered {
         let mut sent = 0;
-        let ended = match self.send(talk, &mut sent, &mut changed).await {
-            Ok(()) => self.prove(talk, &mut changed).await,
+        let ended = match self.send(talk, &mut sent, progress).await {
+            Ok(()) => self.prove(talk, progress).await,
             Err(halt) => Err(halt),
         };
         match ended {
@@ -145,7 +142,7 @@ impl Attempt<'_> {
         &self,
         talk: &mut Talk,
         sent: &mut usize,
-        changed: &mut impl AsyncFnMut(Condition),
+        progress: &mut Progress<'_>,
     ) -> Result<(), Halt> {
         let mut watch = Watch::new(self.patience.stall, self.stop);
         for segment in self.segments {
@@ -159,28 +156,24 @@ impl Attempt<'_> {
                 } else if watch.over(talk.condition) {
                     return Err(if watch.left() { Halt::Left } else { Halt::Stalled });
                 }
-                changed(talk.condition).await;
+                progress.now(talk.condition).await;
             }
         }
         Ok(())
     }
 
-    async fn prove(
-        &self,
-        talk: &mut Talk,
-        changed: &mut impl AsyncFnMut(Condition),
-    ) -> Result<Evidence, Halt> {
+    async fn prove(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Result<Evidence, Halt> {
         match self.voice {
             Voice::None => Ok(Evidence::BytesSent),
-            Voice::InOrder => self.prove_in_order(talk, changed, self.patience.proof).await,
+            Voice::InOrder => self.prove_in_order(talk, progress, self.patience.proof).await,
             Voice::Tags => {
                 let tag = self.segments.last().and_then(|segment| segment.tag);
                 let returned = |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
-                match self.wait(talk, changed, self.patience.proof, returned).await {
+                match self.wait(talk, progress, self.patience.proof, returned).await {
                     Ok(()) => Ok(Evidence::TagReturned),
                     // It may have lost its way with tags and still be honest in order.
                     Err(Halt::Unproven) => {
-                        self.prove_in_order(talk, changed, STATUS_EVERY * 2).await
+                        self.prove_in_order(talk, progress, STATUS_EVERY * 2).await
                     }
                     Err(halt) => Err(halt),
                 }
@@ -192,7 +185,7 @@ impl Attempt<'_> {
     async fn prove_in_order(
         &self,
         talk: &mut Talk,
-        changed: &mut impl AsyncFnMut(Condition),
+        progress: &mut Progress<'_>,
         patience: Duration,
     ) -> Result<Evidence, Halt> {
         let before = talk.answered_in_order();
@@ -200,9 +193,9 @@ impl Attempt<'_> {
             return Err(Halt::Unproven);
         }
         let answered = move |talk: &Talk| talk.answered_in_order() > before;
-        self.wait(talk, changed, patience, answered).await?;
+        self.wait(talk, progress, patience, answered).await?;
         talk.refresh().await?;
-        self.wait(talk, changed, patience, |talk| talk.condition.ready()).await?;
+        self.wait(talk, progress, patience, |talk| talk.condition.ready()).await?;
         Ok(Evidence::AnsweredAfter)
     }
 
@@ -210,7 +203,7 @@ impl Attempt<'_> {
     async fn wait(
         &self,
         talk: &mut Talk,
-        changed: &mut impl AsyncFnMut(Condition),
+        progress: &mut Progress<'_>,
         patience: Duration,
         enough: impl Fn(&Talk) -> bool,
     ) -> Result<(), Halt> {
@@ -220,13 +213,13 @@ impl Attempt<'_> {
             if asked.elapsed() >= STATUS_EVERY {
                 talk.refresh().await?;
                 asked = Instant::now();
-                changed(talk.condition).await;
+                progress.now(talk.condition).await;
             }
             if watch.over(talk.condition) {
                 return Err(if watch.left() { Halt::Left } else { Halt::Unproven });
             }
         }
-        changed(talk.condition).await;
+        progress.now(talk.condition).await;
         Ok(())
     }
 }

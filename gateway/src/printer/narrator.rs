@@ -147,6 +147,38 @@ impl Narrator {
     }
 }
 
+/// Tells of a job under way when the printer comes into another condition.
+pub(super) struct Progress<'a> {
+    narrator: &'a Narrator,
+    id: Uuid,
+    attempt: u32,
+    code: &'static str,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(
+        narrator: &'a Narrator,
+        id: Uuid,
+        attempt: u32,
+        condition: Condition,
+    ) -> Self {
+        Self { narrator, id, attempt, code: condition.code() }
+    }
+
+    /// The printer is so now; nothing is told while that does not change.
+    pub(super) async fn now(&mut self, condition: Condition) {
+        if condition.code() == self.code {
+            return;
+        }
+        self.code = condition.code();
+        self.narrator.condition(condition);
+        let reason = if condition.ready() { "" } else { self.code };
+        let told = Told::new(CommandState::Started, reason, remedy(reason)).attempt(self.attempt);
+        // A journal that has stopped is met again at the final report.
+        let _: Result<(), Leave> = self.narrator.report(self.id, told).await;
+    }
+}
+
 /// What to do about it.
 pub(super) fn remedy(code: &str) -> &'static str {
     match code {

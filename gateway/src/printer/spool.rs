@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::config::{ConfigError, PrinterConfig, drawer_pin};
 use super::delivery::{Attempt, Delivered, Settled, Voice, settle};
 use super::escpos::{self, DrawerPin, Segment};
-use super::narrator::{Leave, Narrator, Told, remedy};
+use super::narrator::{Leave, Narrator, Progress, Told, remedy};
 use super::profile::{Profile, Tags};
 use super::queue::{Entry, Queue};
 use super::render::render;
@@ -336,21 +336,8 @@ impl Spool {
         }
         entry.attempt += 1;
         let attempt = Attempt { segments, voice, patience, stop: &self.stop };
-        let narrator = &self.narrator;
-        let mut code = talk.condition.code();
-        let delivered = attempt
-            .deliver(&mut talk, async |condition| {
-                if condition.code() == code {
-                    return;
-                }
-                code = condition.code();
-                narrator.condition(condition);
-                let reason = if condition.ready() { "" } else { code };
-                let told = Told::new(CommandState::Started, reason, remedy(reason));
-                // A journal that stops here is met again at the final report.
-                let _ = narrator.report(id, told.attempt(entry.attempt)).await;
-            })
-            .await;
+        let mut progress = Progress::new(&self.narrator, id, entry.attempt, talk.condition);
+        let delivered = attempt.deliver(&mut talk, &mut progress).await;
         self.unclean &= !matches!(delivered, Delivered::Proven(_));
         self.talk = Some(talk);
         Ok(match delivered {
