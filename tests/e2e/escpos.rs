@@ -56,5 +56,6 @@ async fn judge(python: &str, sim: &PrinterSim) -> serde_json::Value {
     let (out, err) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
-    serde_json::from_str(&out).unwrap()
+    // The library prints remarks of its own before our line.
+    serde_json::from_str(out.lines().last().unwrap()).unwrap()
 }

@@ -21,6 +21,8 @@ use super::transport::LinkError;
 const TICK: Duration = Duration::from_millis(250);
 /// How often the printer is asked how it is while a proof is awaited.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How long a tag may come behind the answer to the question that stood behind it.
+const TAG_AFTER_ANSWER: Duration = Duration::from_secs(3);
 /// A stop of the daemon lets a running print come to its proof, within this.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -163,39 +165,32 @@ impl Attempt<'_> {
     }
 
     async fn prove(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Result<Evidence, Halt> {
-        match self.voice {
-            Voice::None => Ok(Evidence::BytesSent),
-            Voice::InOrder => self.prove_in_order(talk, progress, self.patience.proof).await,
-            Voice::Tags => {
-                let tag = self.segments.last().and_then(|segment| segment.tag);
-                let returned = |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
-                match self.wait(talk, progress, self.patience.proof, returned).await {
-                    Ok(()) => Ok(Evidence::TagReturned),
-                    // It may have lost its way with tags and still be honest in order.
-                    Err(Halt::Unproven) => {
-                        self.prove_in_order(talk, progress, STATUS_EVERY * 2).await
-                    }
-                    Err(halt) => Err(halt),
-                }
-            }
+        if self.voice == Voice::None {
+            return Ok(Evidence::BytesSent);
         }
-    }
-
-    /// Evidence that the printer has processed everything and is well.
-    async fn prove_in_order(
-        &self,
-        talk: &mut Talk,
-        progress: &mut Progress<'_>,
-        patience: Duration,
-    ) -> Result<Evidence, Halt> {
+        // Asked at once and never again: a printer that lost power in between has lost
+        // the question too, and an answer to a later one would prove nothing.
         let before = talk.answered_in_order();
         if !talk.say(&escpos::ask_in_order(), self.patience.stall).await? {
             return Err(Halt::Unproven);
         }
+        let tag = self.segments.last().and_then(|segment| segment.tag);
+        let returned = move |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
         let answered = move |talk: &Talk| talk.answered_in_order() > before;
-        self.wait(talk, progress, patience, answered).await?;
+        let either = move |talk: &Talk| returned(talk) || answered(talk);
+        self.wait(talk, progress, self.patience.proof, either).await?;
+        if self.voice == Voice::Tags && !returned(talk) {
+            // The answer may overtake the paper; the tag waits for it.
+            match self.wait(talk, progress, TAG_AFTER_ANSWER, returned).await {
+                Ok(()) | Err(Halt::Unproven) => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        if returned(talk) {
+            return Ok(Evidence::TagReturned);
+        }
         talk.refresh().await?;
-        self.wait(talk, progress, patience, |talk| talk.condition.ready()).await?;
+        self.wait(talk, progress, self.patience.proof, |talk| talk.condition.ready()).await?;
         Ok(Evidence::AnsweredAfter)
     }
 

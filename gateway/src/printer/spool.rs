@@ -7,6 +7,7 @@
 //! itself; a drawer is opened at most once. One job at a time; the queue is bounded
 //! ([`queue::QUEUE_MAX`]), behind it the channel, behind that the journal.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -35,6 +36,7 @@ pub use super::delivery::Patience;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a printer that is not ready is asked again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+const HEARD_MAX: usize = 64;
 /// The place of the question tag behind an attempt's own tags.
 const SETTLE_PLACE: usize = 90;
 
@@ -77,6 +79,7 @@ pub async fn run_with(
         patience,
         queue: Queue::default(),
         talk: None,
+        heard: VecDeque::new(),
         unclean: false,
         cloud_offset_ms,
         stop,
@@ -97,6 +100,9 @@ struct Spool {
     narrator: Narrator,
     queue: Queue,
     talk: Option<Talk>,
+    /// Tags that came back in conversations that are over: a look at the printer may
+    /// meet the one that settles a job not yet offered. The newest [`HEARD_MAX`].
+    heard: VecDeque<escpos::Tag>,
     /// `None` until a probe has told.
     voice: Option<Voice>,
     /// The last attempt may have left the printer inside a command or a half receipt.
@@ -408,6 +414,15 @@ impl Spool {
         if entry.is_drawer() || !matches!(self.voice, None | Some(Voice::Tags)) {
             return doubt("interrupted", why.to_owned());
         }
+        let last = self.last_tag(entry);
+        let confirmed = || {
+            let told = Told::new(CommandState::Done, "", format!("{why}; the printer confirmed"));
+            Served::Settled(told.evidence(Evidence::TagReturned))
+        };
+        if self.heard.contains(&last) {
+            return confirmed();
+        }
+        self.rest().await;
         let since = *entry.settling_since.get_or_insert_with(Instant::now);
         let mut talk = match Talk::open(&self.config.to).await {
             Ok(talk) => talk,
@@ -422,17 +437,12 @@ impl Spool {
                 );
             }
         };
-        let last = self.last_tag(entry);
         let fresh = escpos::tag(entry.job.id, entry.attempt, SETTLE_PLACE);
         let settled = settle(&mut talk, last, fresh).await;
         let condition = talk.condition;
         self.talk = Some(talk);
         match settled {
-            Ok(Settled::Printed) => {
-                let told =
-                    Told::new(CommandState::Done, "", format!("{why}; the printer confirmed"));
-                Served::Settled(told.evidence(Evidence::TagReturned))
-            }
+            Ok(Settled::Printed) => confirmed(),
             Ok(Settled::Unknown) => {
                 doubt("interrupted", format!("{why}; the printer did not confirm the last part"))
             }
@@ -471,12 +481,21 @@ impl Spool {
     /// Gives a network printer back while there is nothing to do.
     async fn rest(&mut self) {
         if let Some(talk) = self.talk.take_if(|talk| !talk.stays_open_when_idle()) {
+            self.remember(&talk);
             talk.close().await;
         }
     }
 
     fn drop_link(&mut self) {
-        self.talk = None;
+        if let Some(talk) = self.talk.take() {
+            self.remember(&talk);
+        }
+    }
+
+    fn remember(&mut self, talk: &Talk) {
+        self.heard.extend(talk.tags());
+        let surplus = self.heard.len().saturating_sub(HEARD_MAX);
+        self.heard.drain(..surplus);
     }
 }
 

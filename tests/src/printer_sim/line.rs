@@ -45,15 +45,19 @@ pub(super) async fn pty(shared: Arc<Shared>, pty: Pty, stop: CancellationToken) 
 }
 
 async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &CancellationToken) {
-    if !shared.lock().switches.power {
-        return;
-    }
+    let epoch = {
+        let inner = shared.lock();
+        if !inner.switches.power {
+            return;
+        }
+        inner.power_epoch
+    };
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut answers = shared.connect();
     let mut watch = shared.watch();
     let mut bytes = [0; READ_BYTES];
     loop {
-        if !shared.lock().switches.power {
+        if shared.lock().power_epoch != epoch {
             break;
         }
         let room = shared.room().min(READ_BYTES);

@@ -35,10 +35,9 @@ pub use state::{Kick, Receipt, Switches};
 #[command(
     after_help = "Example: fournil-sim printer --tcp 127.0.0.1:9100 --http 127.0.0.1:8081 --out receipts"
 )]
-#[group(id = "cable", required = true, multiple = false, args = ["tcp", "pty"])]
 pub struct Args {
     /// Listen here, as a network printer does on port 9100.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", required_unless_present = "pty", conflicts_with = "pty")]
     pub tcp: Option<SocketAddr>,
     /// Make a pseudo-terminal and link it here, as a serial printer.
     #[arg(long, value_name = "PATH")]
