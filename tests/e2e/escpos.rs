@@ -11,7 +11,7 @@ use std::time::Duration;
 use fournil_tests::printer_sim::{Args, PrinterSim};
 use tokio::process::Command;
 
-const JUDGE_TIMEOUT: Duration = Duration::from_secs(60);
+const JUDGE_TIMEOUT: Duration = Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn python_escpos_prints_on_the_simulated_printer_and_reads_its_status() {

@@ -63,17 +63,9 @@ pub(super) struct Narrator {
 impl Narrator {
     /// Writes a report and waits until it is on disk, however long the journal needs.
     pub(super) async fn report(&self, id: Uuid, told: Told) -> Result<(), Leave> {
-        let report = CommandReport {
-            command_id: id.as_bytes().to_vec(),
-            state: told.state as i32,
-            evidence: told.evidence as i32,
-            reason: told.reason,
-            detail: told.detail,
-            attempt: told.attempt,
-            device: self.device.clone(),
-        };
+        let report = self.written(id, told);
         tracing::info!(
-            print.job = %id, print.state = ?told.state, print.reason = %report.reason,
+            print.job = %id, print.state = ?report.state(), print.reason = %report.reason,
             print.attempt = report.attempt, "job reported"
         );
         loop {
@@ -81,6 +73,18 @@ impl Narrator {
                 Ok(()) => return Ok(()),
                 Err(error) => self.journal_refused(&error).await?,
             }
+        }
+    }
+
+    fn written(&self, id: Uuid, told: Told) -> CommandReport {
+        CommandReport {
+            command_id: id.as_bytes().to_vec(),
+            state: told.state as i32,
+            evidence: told.evidence as i32,
+            reason: told.reason,
+            detail: told.detail,
+            attempt: told.attempt,
+            device: self.device.clone(),
         }
     }
 
@@ -174,8 +178,11 @@ impl<'a> Progress<'a> {
         self.narrator.condition(condition);
         let reason = if condition.ready() { "" } else { self.code };
         let told = Told::new(CommandState::Started, reason, remedy(reason)).attempt(self.attempt);
-        // A journal that has stopped is met again at the final report.
-        let _: Result<(), Leave> = self.narrator.report(self.id, told).await;
+        // Once: paper does not wait for the journal, which is met again at the end.
+        let report = self.narrator.written(self.id, told);
+        if let Err(error) = self.narrator.recorder.report(report).await {
+            tracing::warn!(%error, print.job = %self.id, "progress not written");
+        }
     }
 }
 

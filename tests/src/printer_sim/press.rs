@@ -313,7 +313,8 @@ impl Press {
             self.canvas.bars(self.y, &bars, self.bar_module, self.bar_height, centre);
         } else {
             // Other symbologies are checked for form and shown as a box.
-            self.canvas.fill(0, self.y, self.width / 2, self.bar_height);
+            let left = self.offset(self.width / 2);
+            self.canvas.fill(left, self.y, self.width / 2, self.bar_height);
         }
         self.y += self.bar_height;
         if self.bar_text & 2 != 0 {

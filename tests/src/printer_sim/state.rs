@@ -38,7 +38,6 @@ pub struct Kick {
 
 /// Everything a person or a fault can change.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_field_names, reason = "the switches of one machine")]
 pub struct Switches {
     pub paper: bool,
     pub paper_low: bool,
