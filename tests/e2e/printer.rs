@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use fournil_gateway::printer::config::{PrinterConfig, Target};
-use fournil_gateway::printer::profile::Profile;
+use fournil_gateway::printer::profile::{Profile, Tags};
 use fournil_gateway::printer::render::render;
 use fournil_gateway::printer::spool::{Patience, run_with};
 use fournil_gateway::printer::{escpos, preview};
@@ -43,7 +43,10 @@ struct Shop {
 
 impl Shop {
     fn open(to: &str, profile: &str) -> Self {
-        let config = PrinterConfig::at("caisse", to.parse::<Target>().unwrap(), profile);
+        Self::with(PrinterConfig::at("caisse", to.parse::<Target>().unwrap(), profile))
+    }
+
+    fn with(config: PrinterConfig) -> Self {
         let (recorder, mut requests) = recorder();
         let (jobs, taken) = mpsc::channel(JOBS_MAX);
         let (health_told, health) = watch::channel(DeviceHealth::default());
@@ -465,4 +468,72 @@ async fn receipts_are_still_there_after_a_restart_of_the_simulator() {
     let again = PrinterSim::start(args()).await.unwrap();
     assert_eq!(again.receipts().len(), 1);
     assert!(folder.path().join("receipt-000001.png").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_finds_out_whether_the_printer_returns_tags() {
+    for (faults, evidence) in
+        [(vec![], Evidence::TagReturned), (vec![Fault::NoTags], Evidence::AnsweredAfter)]
+    {
+        let sim = PrinterSim::start(Args { fault: faults, ..Args::for_tests() }).await.unwrap();
+        let to = format!("tcp://{}", sim.address().unwrap()).parse::<Target>().unwrap();
+        let mut config = PrinterConfig::at("caisse", to, "generic-58");
+        config.tags = Some(Tags::Probe);
+        let mut shop = Shop::with(config);
+        let job = print(1);
+        shop.send(job.clone()).await;
+        assert_eq!(shop.outcome(job.id).await.evidence(), evidence);
+        assert_eq!(sim.errors(), Vec::<String>::new());
+        shop.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_printer_that_answers_nothing_is_sent_nothing() {
+    let sim =
+        PrinterSim::start(Args { fault: vec![Fault::Mute], ..Args::for_tests() }).await.unwrap();
+    let mut shop = Shop::at(&sim, "generic-58");
+    let job = print(1);
+    shop.send(job.clone()).await;
+    let waiting = shop.report(job.id, |state| state == CommandState::Waiting).await;
+    assert_eq!(waiting.reason, "unreachable");
+    assert!(waiting.detail.contains("mute-80"), "{}", waiting.detail);
+    assert_eq!((shop.begun(job.id), sim.receipts().len()), (0, 0));
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_the_daemon_dies_nothing_is_printed_twice_and_done_means_printed() {
+    let deaths = [(1, false), (150, false), (600, false), (1, true), (300, true), (600, true)];
+    for (bytes, power_cut) in deaths {
+        let sim = PrinterSim::start(Args { speed_mm_s: 150, ..Args::for_tests() }).await.unwrap();
+        let mut shop = Shop::at(&sim, "epson-58");
+        shop.health("ok").await;
+        let (mut job, before) = (print(5), sim.received_bytes());
+        shop.send(job.clone()).await;
+        // The questions before the job are 12 bytes.
+        assert!(sim.until(SOON, |sim| sim.received_bytes() >= before + 12 + bytes).await);
+        shop.part.abort();
+        assert!((&mut shop.part).await.unwrap_err().is_cancelled());
+        if power_cut {
+            sim.switch(|switches| switches.power = false);
+            sim.switch(|switches| switches.power = true);
+        }
+        assert_eq!(shop.begun(job.id), 1, "a byte left without an intent");
+        job.interrupted_attempt = Some(1);
+        let mut again = Shop::at(&sim, "epson-58");
+        again.send(job.clone()).await;
+        let report = again.outcome(job.id).await;
+        assert_eq!(again.begun(job.id), 0);
+        let whole = sim.receipts().iter().filter(|r| r.text.contains("[QR")).count();
+        assert!(whole <= 1);
+        if power_cut {
+            assert_eq!((report.state(), whole), (CommandState::InDoubt, 0));
+        } else {
+            // The bytes had left the dead daemon; the printer took them and kept the tag.
+            assert_eq!((report.state(), whole), (CommandState::Done, 1));
+            assert_eq!(report.evidence(), Evidence::TagReturned);
+        }
+        again.close().await;
+    }
 }
