@@ -8,4 +8,6 @@
 )]
 
 mod clock;
+mod escpos;
+mod printer;
 mod pyzk;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::escpos::{self, Segment, Tag};
-use super::narrator::Commentary;
+use super::narrator::Progress;
 use super::status::Condition;
 use super::talk::Talk;
 use super::transport::LinkError;
@@ -21,6 +21,8 @@ use super::transport::LinkError;
 const TICK: Duration = Duration::from_millis(250);
 /// How often the printer is asked how it is while a proof is awaited.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How long a tag may come behind the answer to the question that stood behind it.
+const TAG_AFTER_ANSWER: Duration = Duration::from_secs(3);
 /// A stop of the daemon lets a running print come to its proof, within this.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -94,16 +96,12 @@ impl From<LinkError> for Halt {
 }
 
 impl Attempt<'_> {
-    /// Sends and waits for the proof. `commentary` hears of each condition the printer
+    /// Sends and waits for the proof. `progress` hears of each condition the printer
     /// comes into meanwhile.
-    pub(super) async fn deliver(
-        &self,
-        talk: &mut Talk,
-        mut commentary: Commentary<'_>,
-    ) -> Delivered {
+    pub(super) async fn deliver(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Delivered {
         let mut sent = 0;
-        let ended = match self.send(talk, &mut sent, &mut commentary).await {
-            Ok(()) => self.prove(talk, &mut commentary).await,
+        let ended = match self.send(talk, &mut sent, progress).await {
+            Ok(()) => self.prove(talk, progress).await,
             Err(halt) => Err(halt),
         };
         match ended {
@@ -146,7 +144,7 @@ impl Attempt<'_> {
         &self,
         talk: &mut Talk,
         sent: &mut usize,
-        commentary: &mut Commentary<'_>,
+        progress: &mut Progress<'_>,
     ) -> Result<(), Halt> {
         let mut watch = Watch::new(self.patience.stall, self.stop);
         for segment in self.segments {
@@ -160,50 +158,39 @@ impl Attempt<'_> {
                 } else if watch.over(talk.condition) {
                     return Err(if watch.left() { Halt::Left } else { Halt::Stalled });
                 }
-                commentary.changed(talk.condition).await;
+                progress.now(talk.condition).await;
             }
         }
         Ok(())
     }
 
-    async fn prove(
-        &self,
-        talk: &mut Talk,
-        commentary: &mut Commentary<'_>,
-    ) -> Result<Evidence, Halt> {
-        match self.voice {
-            Voice::None => Ok(Evidence::BytesSent),
-            Voice::InOrder => self.prove_in_order(talk, commentary, self.patience.proof).await,
-            Voice::Tags => {
-                let tag = self.segments.last().and_then(|segment| segment.tag);
-                let returned = |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
-                match self.wait(talk, commentary, self.patience.proof, returned).await {
-                    Ok(()) => Ok(Evidence::TagReturned),
-                    // It may have lost its way with tags and still be honest in order.
-                    Err(Halt::Unproven) => {
-                        self.prove_in_order(talk, commentary, STATUS_EVERY * 2).await
-                    }
-                    Err(halt) => Err(halt),
-                }
-            }
+    async fn prove(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Result<Evidence, Halt> {
+        if self.voice == Voice::None {
+            return Ok(Evidence::BytesSent);
         }
-    }
-
-    /// Evidence that the printer has processed everything and is well.
-    async fn prove_in_order(
-        &self,
-        talk: &mut Talk,
-        commentary: &mut Commentary<'_>,
-        patience: Duration,
-    ) -> Result<Evidence, Halt> {
+        // Asked at once and never again: a printer that lost power in between has lost
+        // the question too, and an answer to a later one would prove nothing.
         let before = talk.answered_in_order();
         if !talk.say(&escpos::ask_in_order(), self.patience.stall).await? {
             return Err(Halt::Unproven);
         }
+        let tag = self.segments.last().and_then(|segment| segment.tag);
+        let returned = move |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
         let answered = move |talk: &Talk| talk.answered_in_order() > before;
-        self.wait(talk, commentary, patience, answered).await?;
+        let either = move |talk: &Talk| returned(talk) || answered(talk);
+        self.wait(talk, progress, self.patience.proof, either).await?;
+        if self.voice == Voice::Tags && !returned(talk) {
+            // The answer may overtake the paper; the tag waits for it.
+            match self.wait(talk, progress, TAG_AFTER_ANSWER, returned).await {
+                Ok(()) | Err(Halt::Unproven) => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        if returned(talk) {
+            return Ok(Evidence::TagReturned);
+        }
         talk.refresh().await?;
-        self.wait(talk, commentary, patience, |talk| talk.condition.ready()).await?;
+        self.wait(talk, progress, self.patience.proof, |talk| talk.condition.ready()).await?;
         Ok(Evidence::AnsweredAfter)
     }
 
@@ -211,7 +198,7 @@ impl Attempt<'_> {
     async fn wait(
         &self,
         talk: &mut Talk,
-        commentary: &mut Commentary<'_>,
+        progress: &mut Progress<'_>,
         patience: Duration,
         enough: impl Fn(&Talk) -> bool,
     ) -> Result<(), Halt> {
@@ -221,13 +208,13 @@ impl Attempt<'_> {
             if asked.elapsed() >= STATUS_EVERY {
                 talk.refresh().await?;
                 asked = Instant::now();
-                commentary.changed(talk.condition).await;
+                progress.now(talk.condition).await;
             }
             if watch.over(talk.condition) {
                 return Err(if watch.left() { Halt::Left } else { Halt::Unproven });
             }
         }
-        commentary.changed(talk.condition).await;
+        progress.now(talk.condition).await;
         Ok(())
     }
 }

@@ -60,48 +60,12 @@ pub(super) struct Narrator {
     pub stop: CancellationToken,
 }
 
-/// What is told while one attempt runs: each new condition of the printer, once. A type
-/// of its own, because a future that holds an async closure cannot move between threads.
-pub(super) struct Commentary<'a> {
-    narrator: &'a Narrator,
-    id: Uuid,
-    attempt: u32,
-    code: &'static str,
-}
-
-impl<'a> Commentary<'a> {
-    pub(super) fn new(narrator: &'a Narrator, id: Uuid, attempt: u32, code: &'static str) -> Self {
-        Self { narrator, id, attempt, code }
-    }
-
-    /// Tells the condition unless it is the one that was told.
-    pub(super) async fn changed(&mut self, condition: Condition) {
-        if condition.code() == self.code {
-            return;
-        }
-        self.code = condition.code();
-        self.narrator.condition(condition);
-        let reason = if condition.ready() { "" } else { self.code };
-        let told = Told::new(CommandState::Started, reason, remedy(reason));
-        // A journal that stops here is met again at the final report.
-        let _ = self.narrator.report(self.id, told.attempt(self.attempt)).await;
-    }
-}
-
 impl Narrator {
     /// Writes a report and waits until it is on disk, however long the journal needs.
     pub(super) async fn report(&self, id: Uuid, told: Told) -> Result<(), Leave> {
-        let report = CommandReport {
-            command_id: id.as_bytes().to_vec(),
-            state: told.state as i32,
-            evidence: told.evidence as i32,
-            reason: told.reason,
-            detail: told.detail,
-            attempt: told.attempt,
-            device: self.device.clone(),
-        };
+        let report = self.written(id, told);
         tracing::info!(
-            print.job = %id, print.state = ?told.state, print.reason = %report.reason,
+            print.job = %id, print.state = ?report.state(), print.reason = %report.reason,
             print.attempt = report.attempt, "job reported"
         );
         loop {
@@ -109,6 +73,18 @@ impl Narrator {
                 Ok(()) => return Ok(()),
                 Err(error) => self.journal_refused(&error).await?,
             }
+        }
+    }
+
+    fn written(&self, id: Uuid, told: Told) -> CommandReport {
+        CommandReport {
+            command_id: id.as_bytes().to_vec(),
+            state: told.state as i32,
+            evidence: told.evidence as i32,
+            reason: told.reason,
+            detail: told.detail,
+            attempt: told.attempt,
+            device: self.device.clone(),
         }
     }
 
@@ -172,6 +148,41 @@ impl Narrator {
             *health = next;
             changed
         });
+    }
+}
+
+/// Tells of a job under way when the printer comes into another condition.
+pub(super) struct Progress<'a> {
+    narrator: &'a Narrator,
+    id: Uuid,
+    attempt: u32,
+    code: &'static str,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(
+        narrator: &'a Narrator,
+        id: Uuid,
+        attempt: u32,
+        condition: Condition,
+    ) -> Self {
+        Self { narrator, id, attempt, code: condition.code() }
+    }
+
+    /// The printer is so now; nothing is told while that does not change.
+    pub(super) async fn now(&mut self, condition: Condition) {
+        if condition.code() == self.code {
+            return;
+        }
+        self.code = condition.code();
+        self.narrator.condition(condition);
+        let reason = if condition.ready() { "" } else { self.code };
+        let told = Told::new(CommandState::Started, reason, remedy(reason)).attempt(self.attempt);
+        // Once: paper does not wait for the journal, which is met again at the end.
+        let report = self.narrator.written(self.id, told);
+        if let Err(error) = self.narrator.recorder.report(report).await {
+            tracing::warn!(%error, print.job = %self.id, "progress not written");
+        }
     }
 }
 

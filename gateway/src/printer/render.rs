@@ -104,7 +104,7 @@ impl Layout<'_> {
 
     fn text(&mut self, text: &str, style: Style) {
         for paragraph in text.split('\n') {
-            let fitted = fit(paragraph, &self.pages);
+            let fitted = fit(&bound(paragraph), &self.pages);
             self.page.lost += fitted.lost;
             for line in wrap(&fitted.text, self.width(style.double)) {
                 self.line(&line, fitted.page, style);
@@ -118,7 +118,7 @@ impl Layout<'_> {
         let only: &[CodePage] = if self.pages.is_empty() { &[] } else { &[page] };
         let mut fitted = Vec::with_capacity(cells.len());
         for cell in cells {
-            let text = fit(&cell.text, only);
+            let text = fit(&bound(&cell.text), only);
             self.page.lost += text.lost;
             fitted.push(Fitted { text: text.text, align: align(cell.align), weight: cell.weight });
         }
@@ -156,6 +156,15 @@ impl Layout<'_> {
             self.text(data, Style { align: Align::Centre, bold: false, double: false });
         }
     }
+}
+
+/// French sets a space before high punctuation that must not break the line.
+fn bound(text: &str) -> String {
+    let mut bound = text.replace("« ", "«\u{a0}");
+    for sign in ['!', '?', ':', ';', '»', '%'] {
+        bound = bound.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"));
+    }
+    bound
 }
 
 struct Fitted {

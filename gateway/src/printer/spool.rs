@@ -7,12 +7,15 @@
 //! itself; a drawer is opened at most once. One job at a time; the queue is bounded
 //! ([`queue::QUEUE_MAX`]), behind it the channel, behind that the journal.
 
+mod settle;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fournil_protocol::command::{Body, OpenDrawer, Print};
-use fournil_protocol::event::{CommandState, DeviceHealth, Evidence};
+use fournil_protocol::event::{CommandState, DeviceHealth};
 use fournil_protocol::limits::{DOCUMENT_BLOCKS_MAX, JOB_BYTES_MAX};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -20,9 +23,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::config::{ConfigError, PrinterConfig, drawer_pin};
-use super::delivery::{Attempt, Delivered, Settled, Voice, settle};
+use super::delivery::{Attempt, Delivered, Voice};
 use super::escpos::{self, DrawerPin, Segment};
-use super::narrator::{Commentary, Leave, Narrator, Told, remedy};
+use super::narrator::{Leave, Narrator, Progress, Told, remedy};
 use super::profile::{Profile, Tags};
 use super::queue::{Entry, Queue};
 use super::render::render;
@@ -35,8 +38,7 @@ pub use super::delivery::Patience;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a printer that is not ready is asked again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// The place of the question tag behind an attempt's own tags.
-const SETTLE_PLACE: usize = 90;
+const HEARD_MAX: usize = 64;
 
 /// Runs one printer until `stop`, or until the journal or the senders are gone.
 pub async fn run(
@@ -77,6 +79,7 @@ pub async fn run_with(
         patience,
         queue: Queue::default(),
         talk: None,
+        heard: VecDeque::new(),
         unclean: false,
         cloud_offset_ms,
         stop,
@@ -97,6 +100,9 @@ struct Spool {
     narrator: Narrator,
     queue: Queue,
     talk: Option<Talk>,
+    /// Tags that came back in conversations that are over: a look at the printer may
+    /// meet the one that settles a job not yet offered. The newest [`HEARD_MAX`].
+    heard: VecDeque<escpos::Tag>,
     /// `None` until a probe has told.
     voice: Option<Voice>,
     /// The last attempt may have left the printer inside a command or a half receipt.
@@ -336,8 +342,8 @@ impl Spool {
         }
         entry.attempt += 1;
         let attempt = Attempt { segments, voice, patience, stop: &self.stop };
-        let commentary = Commentary::new(&self.narrator, id, entry.attempt, talk.condition.code());
-        let delivered = attempt.deliver(&mut talk, commentary).await;
+        let mut progress = Progress::new(&self.narrator, id, entry.attempt, talk.condition);
+        let delivered = attempt.deliver(&mut talk, &mut progress).await;
         self.unclean &= !matches!(delivered, Delivered::Proven(_));
         self.talk = Some(talk);
         Ok(match delivered {
@@ -391,74 +397,13 @@ impl Spool {
         }
         let voice = match self.voice {
             Some(voice) => voice,
-            None => match probe(&mut talk).await {
+            None => match settle::probe(&mut talk).await {
                 Ok(voice) => *self.voice.insert(voice),
                 Err(error) => return unreachable(self, error.told()),
             },
         };
         self.talk = Some(talk);
         Ok(voice)
-    }
-
-    /// Finds out how an attempt ended whose end was not seen. Prints nothing.
-    async fn settle(&mut self, entry: &mut Entry, why: &str) -> Served {
-        let doubt = |reason: &str, detail: String| {
-            Served::Settled(Told::new(CommandState::InDoubt, reason, detail))
-        };
-        if entry.is_drawer() || !matches!(self.voice, None | Some(Voice::Tags)) {
-            return doubt("interrupted", why.to_owned());
-        }
-        let since = *entry.settling_since.get_or_insert_with(Instant::now);
-        let mut talk = match Talk::open(&self.config.to).await {
-            Ok(talk) => talk,
-            Err(error) if since.elapsed() < self.patience.settle => {
-                self.narrator.unreachable(&error.told());
-                return Served::Hold("unreachable".to_owned(), error.told());
-            }
-            Err(error) => {
-                return doubt(
-                    "interrupted",
-                    format!("{why}; the printer did not come back: {}", error.told()),
-                );
-            }
-        };
-        let last = self.last_tag(entry);
-        let fresh = escpos::tag(entry.job.id, entry.attempt, SETTLE_PLACE);
-        let settled = settle(&mut talk, last, fresh).await;
-        let condition = talk.condition;
-        self.talk = Some(talk);
-        match settled {
-            Ok(Settled::Printed) => {
-                let told =
-                    Told::new(CommandState::Done, "", format!("{why}; the printer confirmed"));
-                Served::Settled(told.evidence(Evidence::TagReturned))
-            }
-            Ok(Settled::Unknown) => {
-                doubt("interrupted", format!("{why}; the printer did not confirm the last part"))
-            }
-            Ok(Settled::NotYet) => {
-                entry.settling_since = None;
-                self.narrator.condition(condition);
-                Served::Hold(condition.code().to_owned(), String::new())
-            }
-            Err(error) if since.elapsed() < self.patience.settle => {
-                self.drop_link();
-                Served::Hold("unreachable".to_owned(), error.told())
-            }
-            Err(error) => doubt("interrupted", format!("{why}; {}", error.told())),
-        }
-    }
-
-    /// The tag behind the cut of the attempt that was interrupted.
-    fn last_tag(&self, entry: &Entry) -> escpos::Tag {
-        let parts = match &entry.job.command.body {
-            Some(Body::Print(print)) => {
-                let page = render(&print.document, &self.profile, !print.copy_of.is_empty());
-                escpos::encode(&page, &self.profile, None).len()
-            }
-            _ => 1,
-        };
-        escpos::tag(entry.job.id, entry.attempt, parts.saturating_sub(1))
     }
 
     /// Looks at an idle printer and says how it is.
@@ -471,19 +416,20 @@ impl Spool {
     /// Gives a network printer back while there is nothing to do.
     async fn rest(&mut self) {
         if let Some(talk) = self.talk.take_if(|talk| !talk.stays_open_when_idle()) {
+            self.remember(&talk);
             talk.close().await;
         }
     }
 
     fn drop_link(&mut self) {
-        self.talk = None;
+        if let Some(talk) = self.talk.take() {
+            self.remember(&talk);
+        }
     }
-}
 
-/// Asks once whether the printer returns tags; prints nothing on one that knows them.
-async fn probe(talk: &mut Talk) -> Result<Voice, super::transport::LinkError> {
-    let tag = *b"frnl";
-    talk.say(&escpos::ask_tag(tag), ANSWER_TIMEOUT).await?;
-    let answered = talk.listen(ANSWER_TIMEOUT, |talk| talk.returned(tag)).await?;
-    Ok(if answered { Voice::Tags } else { Voice::InOrder })
+    fn remember(&mut self, talk: &Talk) {
+        self.heard.extend(talk.tags());
+        let surplus = self.heard.len().saturating_sub(HEARD_MAX);
+        self.heard.drain(..surplus);
+    }
 }

@@ -147,6 +147,12 @@ impl Talk {
         self.tags.contains(&tag)
     }
 
+    /// The tags that have come back, the newest last.
+    #[must_use]
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
     /// How many in-order questions have been answered in this conversation.
     #[must_use]
     pub fn answered_in_order(&self) -> u32 {

@@ -85,3 +85,50 @@ impl TcpLink {
         let _ = timeout(CLOSE_TIMEOUT, farewell).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn every_byte_handed_over_is_counted_and_a_stopped_peer_takes_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mut link = TcpLink::open(&address).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let block = vec![7; 64 * 1024];
+        let mut sent = 0;
+        loop {
+            let step = link.step(&block, SHORT).await.unwrap();
+            if step.written == 0 {
+                break;
+            }
+            sent += step.written;
+        }
+        drop(link);
+        let mut taken = Vec::new();
+        peer.read_to_end(&mut taken).await.unwrap();
+        assert_eq!(taken.len(), sent);
+    }
+
+    #[tokio::test]
+    async fn what_the_peer_says_is_heard_before_its_end_is_an_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        peer.write_all(&[0x12]).await.unwrap();
+        drop(peer);
+        assert_eq!(link.step(&[], SHORT).await.unwrap().received, [0x12]);
+        assert!(link.step(&[], SHORT).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_address_where_nobody_listens_is_named() {
+        let error = TcpLink::open("127.0.0.1:1").await.unwrap_err();
+        assert!(error.told().contains("127.0.0.1:1"), "{}", error.told());
+    }
+}
