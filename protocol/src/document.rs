@@ -19,11 +19,12 @@ pub struct Document {
     pub blocks: Vec<Block>,
 }
 
-/// One piece of the page.
+/// One piece of the page. `None` when a newer cloud sends a kind this build does not
+/// know; in JSON that is `null`, and a kind nobody knows is an error.
 #[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Block {
     #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
-    #[serde(flatten)]
     pub kind: Option<Kind>,
 }
 

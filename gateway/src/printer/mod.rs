@@ -1,1 +1,29 @@
-//! To be written.
+//! The receipt printer: documents in, paper and evidence out.
+//!
+//! A document goes through [`render`] (lines for a width), [`escpos`] (bytes) and
+//! [`spool`] (when to send them, and what is known afterwards) to a [`transport`].
+//! [`status`] understands what the printer says. [`preview`] draws the same lines as
+//! a picture. [`profile`] and [`codepage`] say what a model can do.
+//!
+//! Limits: a character that no table of the printer has, Arabic script included, is
+//! printed as `?` and the command's report says how many there were. USB printers are
+//! refused by the configuration.
+
+pub mod canvas;
+pub mod codepage;
+pub mod config;
+mod delivery;
+pub mod escpos;
+mod narrator;
+pub mod preview;
+pub mod profile;
+mod queue;
+pub mod render;
+pub mod spool;
+pub mod status;
+pub mod symbol;
+pub mod talk;
+pub mod transport;
+
+pub use config::PrinterConfig;
+pub use spool::run;

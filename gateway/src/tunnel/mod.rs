@@ -1,1 +1,130 @@
-//! To be written.
+//! The one connection to the cloud: dialled from here, verified, kept, dialled again.
+//!
+//! [`target`] and [`trust`] say where and whom, [`connect`] dials, [`identity`] proves
+//! who we are, [`session`] carries the two logs, [`backoff`] spreads the tries. It never
+//! gives up: whatever the cloud says, a shop must come back without a visit.
+
+pub mod ambient;
+pub mod backoff;
+pub mod connect;
+pub mod enrol;
+pub mod identity;
+pub mod log;
+pub mod metered;
+pub mod offset;
+pub mod session;
+pub mod state;
+pub mod target;
+#[cfg(test)]
+mod tests;
+pub mod trust;
+pub mod window;
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use backoff::Backoff;
+use connect::{CONNECT_MAX, ConnectError, Socket};
+use log::Log;
+use session::{End, Terms};
+use state::Phase;
+use target::Target;
+use trust::Trust;
+
+/// Slack on promises to the watchdog.
+const SLACK: Duration = Duration::from_secs(15);
+
+/// Everything the tunnel needs.
+#[derive(Debug, Clone)]
+pub struct Tunnel<L> {
+    pub target: Target,
+    pub trust: Trust,
+    pub terms: Terms<L>,
+}
+
+/// Keeps a session up until told to stop.
+pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
+    let mut backoff = Backoff::default();
+    let mut told = None;
+    while !stop.is_cancelled() {
+        let sessions_before = tunnel.terms.state.borrow().sessions;
+        let (wait, fault) = once(&tunnel, &mut backoff, &stop).await;
+        if stop.is_cancelled() {
+            break;
+        }
+        // Once per change: a shop that is offline for a night must not fill its log.
+        let wait_s = wait.as_secs();
+        let had_session = tunnel.terms.state.borrow().sessions > sessions_before;
+        if told.as_ref() == Some(&fault) && !had_session {
+            tracing::debug!(tunnel.wait_s = wait_s, "still no tunnel");
+        } else {
+            tracing::warn!(tunnel.wait_s = wait_s, cause = %fault, "no tunnel");
+            told = Some(fault.clone());
+        }
+        rest(&tunnel.terms, wait, fault);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// One try and, if it succeeds, one session; gives the wait before the next and why.
+async fn once<L: Log>(
+    tunnel: &Tunnel<L>,
+    backoff: &mut Backoff,
+    stop: &CancellationToken,
+) -> (Duration, String) {
+    let terms = &tunnel.terms;
+    let random = (terms.ambient.random)();
+    terms.pulse.promise(CONNECT_MAX + SLACK);
+    enter(terms, Phase::Connecting, &tunnel.target);
+    let opened = tokio::select! {
+        opened = open(tunnel) => opened,
+        () = stop.cancelled() => return (Duration::ZERO, End::Stopped.to_string()),
+    };
+    let socket = match opened {
+        Ok(socket) => socket,
+        Err(error) => return (backoff.next_wait(random), error.to_string()),
+    };
+    let ended = session::run(socket, terms, stop).await;
+    backoff.session_ended(ended.lasted);
+    let wait = match &ended.why {
+        End::Goodbye { code, retry_after_ms, .. } => {
+            backoff.wait_after_goodbye(*code, *retry_after_ms, random)
+        }
+        End::Refused { code, .. } => backoff.wait_after_goodbye(*code, 0, random),
+        _ => backoff.next_wait(random),
+    };
+    (wait, ended.why.to_string())
+}
+
+async fn open<L>(tunnel: &Tunnel<L>) -> Result<Socket, ConnectError> {
+    let stream = connect::dial(&tunnel.target, &tunnel.trust).await?;
+    connect::upgrade(&tunnel.target, stream).await
+}
+
+fn enter<L>(terms: &Terms<L>, phase: Phase, target: &Target) {
+    let now_ms = (terms.ambient.wall_ms)();
+    let server = target.to_string();
+    terms.state.send_modify(|state| {
+        state.phase = phase;
+        state.since_ms = now_ms;
+        state.next_try_ms = None;
+        state.server = server;
+    });
+}
+
+fn rest<L>(terms: &Terms<L>, wait: Duration, fault: String) {
+    terms.pulse.promise(wait + SLACK);
+    let now_ms = (terms.ambient.wall_ms)();
+    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    terms.state.send_modify(|state| {
+        state.phase = Phase::Waiting;
+        state.since_ms = now_ms;
+        state.next_try_ms = Some(now_ms.saturating_add(wait_ms));
+        state.last_fault = Some(fault);
+    });
+}

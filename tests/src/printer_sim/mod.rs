@@ -1,1 +1,268 @@
-//! To be written.
+//! A simulated receipt printer: a strict ESC/POS parser, paper that takes time, a
+//! voice, and the faults real ones have. `fournil-sim printer` and the end-to-end
+//! tests use the same code.
+//!
+//! [`parser`] reads commands, [`press`] puts them on paper; the state is shared by the
+//! line (TCP or pseudo-terminal), the mechanism and the page of switches.
+
+mod line;
+mod mechanism;
+mod page;
+pub mod parser;
+pub mod press;
+mod receive;
+mod state;
+mod store;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use mechanism::Mechanism;
+use press::Press;
+use state::Shared;
+pub use state::{Kick, Receipt, Switches};
+
+/// Arguments of `fournil-sim printer`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: fournil-sim printer --tcp 127.0.0.1:9100 --http 127.0.0.1:8081 --out receipts"
+)]
+pub struct Args {
+    /// Listen here, as a network printer does on port 9100.
+    #[arg(long, value_name = "ADDR", required_unless_present = "pty", conflicts_with = "pty")]
+    pub tcp: Option<SocketAddr>,
+    /// Make a pseudo-terminal and link it here, as a serial printer.
+    #[arg(long, value_name = "PATH")]
+    pub pty: Option<PathBuf>,
+    /// Show receipts and switches on this address.
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Keep receipts in this folder (PNG, text, facts).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Printable width: 384 (58 mm), 504 (42 columns), 576 (80 mm).
+    #[arg(long, default_value_t = 576)]
+    pub width_dots: u32,
+    /// Speed of the paper; 0 prints in no time.
+    #[arg(long, default_value_t = 150)]
+    pub speed_mm_s: u32,
+    /// Receive buffer.
+    #[arg(long, default_value_t = 4096)]
+    pub buffer_bytes: usize,
+    /// Start with a fault; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub fault: Vec<Fault>,
+}
+
+/// What can be wrong with a printer from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fault {
+    PaperOut,
+    PaperLow,
+    CoverOpen,
+    CutterJammed,
+    /// Answers nothing.
+    Mute,
+    /// Does not know GS ( H.
+    NoTags,
+    /// Takes no bytes.
+    Stalled,
+    /// Starts in Chinese mode, as cheap clones do.
+    Gbk,
+}
+
+impl Args {
+    /// A network printer on a free port of this machine, instant, with no page.
+    #[must_use]
+    pub fn for_tests() -> Self {
+        Self {
+            tcp: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            pty: None,
+            http: None,
+            out: None,
+            width_dots: 384,
+            speed_mm_s: 0,
+            buffer_bytes: 4096,
+            fault: Vec::new(),
+        }
+    }
+
+    fn switches(&self) -> Switches {
+        let has = |fault| self.fault.contains(&fault);
+        Switches {
+            paper: !has(Fault::PaperOut),
+            paper_low: has(Fault::PaperLow),
+            cover_open: has(Fault::CoverOpen),
+            cutter_jammed: has(Fault::CutterJammed),
+            mute: has(Fault::Mute),
+            tags: !has(Fault::NoTags),
+            stalled: has(Fault::Stalled),
+            ..Switches::default()
+        }
+    }
+}
+
+/// Runs until interrupted.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let sim = PrinterSim::start(args).await?;
+    if let Some(address) = sim.address() {
+        tracing::info!(%address, "printer listening");
+    }
+    if let Some(address) = sim.page_address() {
+        tracing::info!("receipts and switches on http://{address}/");
+    }
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    sim.stop().await;
+    Ok(())
+}
+
+/// A running printer and its switches.
+#[derive(Debug)]
+pub struct PrinterSim {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    address: Option<SocketAddr>,
+    page: Option<SocketAddr>,
+}
+
+impl PrinterSim {
+    /// Starts a printer; it is reachable when this returns.
+    pub async fn start(args: Args) -> anyhow::Result<Self> {
+        let shared = Arc::new(Shared::new(args.switches(), args.buffer_bytes));
+        if let Some(folder) = &args.out {
+            let (receipts, kicks) = store::load(folder)
+                .with_context(|| format!("cannot use the folder {}", folder.display()))?;
+            let mut inner = shared.lock();
+            (inner.receipts, inner.kicks) = (receipts, kicks);
+        }
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let address = cable(&args, &shared, &stop, &tasks).await?;
+        let page = match args.http {
+            Some(at) => {
+                let listener = listen(at).await?;
+                let page = listener.local_addr()?;
+                tasks.spawn(page::serve(shared.clone(), listener, stop.clone()));
+                Some(page)
+            }
+            None => None,
+        };
+        let mechanism = Mechanism {
+            shared: shared.clone(),
+            press: Press::new(args.width_dots, args.fault.contains(&Fault::Gbk)),
+            speed_mm_s: args.speed_mm_s,
+            out: args.out,
+            stop: stop.clone(),
+            command: Vec::new(),
+            power_epoch: 0,
+        };
+        tasks.spawn(mechanism.run());
+        tasks.close();
+        Ok(Self { shared, stop, tasks, address, page })
+    }
+
+    /// Where a network printer listens.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// Where the page is.
+    #[must_use]
+    pub fn page_address(&self) -> Option<SocketAddr> {
+        self.page
+    }
+
+    /// Changes switches while the printer runs.
+    pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        self.shared.switch(change);
+    }
+
+    /// The switches as they are.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        self.shared.lock().switches.clone()
+    }
+
+    /// Everything printed and cut, oldest first.
+    #[must_use]
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.shared.lock().receipts.clone()
+    }
+
+    /// Every pulse to the drawer.
+    #[must_use]
+    pub fn kicks(&self) -> Vec<Kick> {
+        self.shared.lock().kicks.clone()
+    }
+
+    /// Everything the parser did not understand.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        self.shared.lock().receipts.iter().flat_map(|receipt| receipt.errors.clone()).collect()
+    }
+
+    /// Bytes that came down the cable.
+    #[must_use]
+    pub fn received_bytes(&self) -> usize {
+        self.shared.lock().received_bytes
+    }
+
+    /// Waits until something is true of this printer; `false` when it did not become so.
+    pub async fn until(&self, within: Duration, enough: impl Fn(&Self) -> bool) -> bool {
+        let mut watch = self.shared.watch();
+        let waited = tokio::time::timeout(within, async {
+            while !enough(self) {
+                if watch.changed().await.is_err() {
+                    break;
+                }
+            }
+        });
+        waited.await.is_ok() || enough(self)
+    }
+
+    /// Takes the printer away; returns when nothing of it runs any more.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for PrinterSim {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn cable(
+    args: &Args,
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Option<SocketAddr>> {
+    if let Some(at) = args.tcp {
+        let listener = listen(at).await?;
+        let address = listener.local_addr()?;
+        tasks.spawn(line::tcp(shared.clone(), listener, stop.clone()));
+        return Ok(Some(address));
+    }
+    let path: &Path = args.pty.as_deref().context("give --tcp ADDR or --pty PATH")?;
+    let pty = line::open_pty(path)
+        .with_context(|| format!("cannot make a pseudo-terminal at {}", path.display()))?;
+    tasks.spawn(line::pty(shared.clone(), pty, stop.clone()));
+    Ok(None)
+}
+
+async fn listen(at: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(at)
+        .await
+        .with_context(|| format!("cannot listen on {at}: is another program using the port?"))
+}

@@ -1,0 +1,243 @@
+//! From the journal's open commands to the devices, by kind and name.
+//!
+//! The journal is the queue. A job that cannot be handed on now (the device's queue is
+//! full, the device is starting again) stays there and is offered again; a job that was
+//! handed on is remembered, so that it is not handed on twice.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use fournil_protocol::command::Body;
+use fournil_protocol::event::{CommandReport, CommandState, DeviceKind};
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::begun::Begun;
+use super::route::{Place, Seat, deadline_passed, place};
+use crate::journal::Journal;
+use crate::seam::{Job, RecordError};
+use crate::tunnel::ambient::Ambient;
+
+/// How often the journal is asked for what could not be handed on.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Jobs fetched at once.
+const FETCH_MAX: usize = 128;
+/// A reading that a clock took and dropped (its journal was full) is offered again.
+const REPEAT_AFTER: Duration = Duration::from_mins(2);
+/// Remembered ids beyond what is pending, before they are sorted out.
+const HANDED_SLACK: usize = 1_000;
+
+/// A device's part (re)started and takes jobs here.
+#[derive(Debug)]
+pub(super) struct Attach {
+    pub(super) device: String,
+    pub(super) jobs: mpsc::Sender<Job>,
+}
+
+/// What the router works with.
+#[derive(Debug)]
+pub(super) struct Router {
+    pub(super) journal: Journal,
+    pub(super) begun: Begun,
+    pub(super) seats: Vec<Seat>,
+    pub(super) ambient: Ambient,
+    pub(super) cloud_offset_ms: Arc<AtomicI64>,
+    /// Status commands; a full queue leaves them in the journal.
+    pub(super) status: mpsc::Sender<Uuid>,
+    handed: HashMap<Uuid, Handed>,
+    /// Jobs of a device part that fell while it held them.
+    orphans: HashSet<Uuid>,
+}
+
+#[derive(Debug)]
+struct Handed {
+    device: String,
+    at: Instant,
+    is_repeatable: bool,
+}
+
+impl Router {
+    pub(super) fn new(
+        journal: Journal,
+        begun: Begun,
+        seats: Vec<Seat>,
+        ambient: Ambient,
+        cloud_offset_ms: Arc<AtomicI64>,
+        status: mpsc::Sender<Uuid>,
+    ) -> Self {
+        let (handed, orphans) = (HashMap::new(), HashSet::new());
+        Self { journal, begun, seats, ambient, cloud_offset_ms, status, handed, orphans }
+    }
+
+    /// Hands on until told to stop or until the journal is gone.
+    pub(super) async fn run(
+        mut self,
+        mut fresh: mpsc::Receiver<Job>,
+        mut attached: mpsc::Receiver<Attach>,
+        stop: CancellationToken,
+    ) {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Cancel safe: a receive that is dropped has taken nothing.
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                Some(attach) = attached.recv() => {
+                    self.attach(attach);
+                    self.fetch().await
+                }
+                Some(job) = fresh.recv() => self.offer(job).await,
+                _ = look.tick() => self.fetch().await,
+            };
+            match done {
+                Ok(()) => {}
+                Err(RecordError::Stopped) => return,
+                // Nothing is done that cannot be recorded; the next look tries again.
+                Err(error) => tracing::warn!(%error, "a command cannot be settled yet"),
+            }
+        }
+    }
+
+    /// A new part knows nothing of what the one before it held.
+    fn attach(&mut self, attach: Attach) {
+        let held: Vec<Uuid> = self
+            .handed
+            .iter()
+            .filter(|(_, handed)| handed.device == attach.device)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in held {
+            self.handed.remove(&id);
+            self.orphans.insert(id);
+        }
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.name == attach.device) {
+            seat.jobs = Some(attach.jobs);
+        }
+    }
+
+    /// Offers what lies in the journal and was not handed on.
+    async fn fetch(&mut self) -> Result<(), RecordError> {
+        self.forget_settled().await?;
+        let now = Instant::now();
+        self.handed.retain(|_, handed| {
+            !handed.is_repeatable || now.duration_since(handed.at) < REPEAT_AFTER
+        });
+        let skip = self.handed.keys().copied().collect();
+        for job in self.journal.pending_jobs(skip, FETCH_MAX).await? {
+            self.offer(job).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the memory of handed jobs near what is pending.
+    async fn forget_settled(&mut self) -> Result<(), RecordError> {
+        if self.handed.is_empty() && self.orphans.is_empty() {
+            return Ok(());
+        }
+        let pending = self.journal.stat().await?.commands_pending;
+        if pending == 0 {
+            self.handed.clear();
+            self.orphans.clear();
+        } else if self.handed.len() > pending + HANDED_SLACK {
+            let jobs = self.journal.pending_jobs(HashSet::new(), usize::MAX).await?;
+            let open: HashSet<Uuid> = jobs.iter().map(|job| job.id).collect();
+            self.handed.retain(|id, _| open.contains(id));
+            self.orphans.retain(|id| open.contains(id));
+        }
+        Ok(())
+    }
+
+    async fn offer(&mut self, mut job: Job) -> Result<(), RecordError> {
+        if self.handed.contains_key(&job.id) {
+            return Ok(());
+        }
+        if job.interrupted_attempt.is_none() && self.orphans.contains(&job.id) {
+            job.interrupted_attempt = self.begun.attempt(job.id);
+        }
+        let offset_ms = self.cloud_offset_ms.load(Ordering::Relaxed);
+        let cloud_now_ms = (self.ambient.wall_ms)().saturating_add(offset_ms);
+        if deadline_passed(&job, cloud_now_ms) {
+            return self.settle(job.id, CommandState::Expired, "deadline-passed").await;
+        }
+        match place(&job, &self.seats) {
+            Place::Seat(device) => {
+                self.hand_on(&device, job);
+                Ok(())
+            }
+            Place::Status => {
+                self.ask_status(job.id);
+                Ok(())
+            }
+            Place::Cancel(target) => self.cancel(job, target).await,
+            Place::Nowhere { state, reason } => self.settle(job.id, state, reason).await,
+        }
+    }
+
+    /// Gives a job to its device, or leaves it in the journal.
+    fn hand_on(&mut self, device: &str, job: Job) {
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.name == device) else { return };
+        let Some(jobs) = &seat.jobs else { return };
+        let (id, is_repeatable) = (job.id, matches!(job.command.body, Some(Body::ReadClock(_))));
+        match jobs.try_send(job) {
+            Ok(()) => {
+                let device = device.to_owned();
+                self.handed.insert(id, Handed { device, at: Instant::now(), is_repeatable });
+            }
+            Err(TrySendError::Full(_)) => {
+                tracing::debug!(device, "queue full: offered again later");
+            }
+            Err(TrySendError::Closed(_)) => seat.jobs = None,
+        }
+    }
+
+    fn ask_status(&mut self, id: Uuid) {
+        if self.status.try_send(id).is_ok() {
+            let handed = Handed { device: String::new(), at: Instant::now(), is_repeatable: true };
+            self.handed.insert(id, handed);
+        }
+    }
+
+    /// A command that a device holds is cancelled by the device, which alone knows
+    /// whether it began; one that still lies in the journal is cancelled here.
+    async fn cancel(&mut self, job: Job, target: Uuid) -> Result<(), RecordError> {
+        if let Some(held) = self.handed.get(&target) {
+            let device = held.device.clone();
+            let is_clock =
+                self.seats.iter().any(|seat| seat.name == device && seat.kind == DeviceKind::Clock);
+            if device.is_empty() || is_clock {
+                return self.settle(job.id, CommandState::Failed, "too-late").await;
+            }
+            self.hand_on(&device, job);
+            return Ok(());
+        }
+        let open = self.journal.pending_jobs(HashSet::new(), usize::MAX).await?;
+        let Some(found) = open.into_iter().find(|open| open.id == target) else {
+            return self.settle(job.id, CommandState::Failed, "nothing-to-cancel").await;
+        };
+        if found.interrupted_attempt.is_some() || self.begun.attempt(target).is_some() {
+            return self.settle(job.id, CommandState::Failed, "too-late").await;
+        }
+        self.settle(target, CommandState::Cancelled, "cancelled").await?;
+        self.settle(job.id, CommandState::Done, "cancelled").await
+    }
+
+    async fn settle(
+        &self,
+        id: Uuid,
+        state: CommandState,
+        reason: &'static str,
+    ) -> Result<(), RecordError> {
+        tracing::info!(command = %id, ?state, reason, "command settled");
+        let report = CommandReport {
+            command_id: id.as_bytes().to_vec(),
+            state: state as i32,
+            reason: reason.to_owned(),
+            ..CommandReport::default()
+        };
+        self.journal.report(report).await
+    }
+}

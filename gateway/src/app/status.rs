@@ -1,0 +1,162 @@
+//! The local picture of the daemon: one JSON object for whoever connects to
+//! `STATE/status.sock`. The folder is 0700, so only its owner and root get there.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::health::resident_bytes;
+use crate::journal::Journal;
+use crate::tunnel::state::TunnelState;
+
+/// For a reader that does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// More is not a status.
+const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What `fournil-gateway status` shows. The journal's part is passed on as it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    pub software: String,
+    pub pid: u32,
+    pub uptime_s: u64,
+    pub resident_bytes: u64,
+    pub gateway: GatewayName,
+    pub tunnel: TunnelState,
+    pub journal: serde_json::Value,
+    pub devices: Vec<DeviceStatus>,
+}
+
+/// Who this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayName {
+    pub id: String,
+    pub name: String,
+    pub company: String,
+    pub fingerprint: String,
+}
+
+/// One device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    pub name: String,
+    /// `clock`, `printer`.
+    pub kind: String,
+    /// `ok`, `warning`, `down`, `unknown`.
+    pub state: String,
+    pub code: String,
+    pub detail: String,
+    pub serial: String,
+    pub drift_ms: Option<i64>,
+    pub records: u32,
+    pub records_capacity: u32,
+}
+
+/// Answers whoever connects.
+#[derive(Debug, Clone)]
+pub(super) struct StatusServer {
+    pub(super) path: PathBuf,
+    pub(super) journal: Journal,
+    pub(super) gateway: GatewayName,
+    pub(super) tunnel: watch::Receiver<TunnelState>,
+    pub(super) devices: Vec<watch::Receiver<DeviceHealth>>,
+    pub(super) began: Instant,
+}
+
+/// The socket of a state folder.
+pub fn socket_path(state_dir: &Path) -> PathBuf {
+    state_dir.join("status.sock")
+}
+
+impl StatusServer {
+    /// Serves until told to stop, one reader at a time.
+    pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        // The journal's lock says that no other daemon runs here, so a socket that is
+        // left is a dead one.
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&self.path)?;
+        std::fs::set_permissions(&self.path, std::fs::Permissions::from_mode(0o600))?;
+        loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => accepted?.0,
+            };
+            if let Err(error) = self.answer(stream).await {
+                tracing::debug!(%error, "status was not read");
+            }
+        }
+        std::fs::remove_file(&self.path)?;
+        Ok(())
+    }
+
+    async fn answer(&self, mut stream: UnixStream) -> anyhow::Result<()> {
+        let status = self.status().await?;
+        let mut json = serde_json::to_vec(&status)?;
+        json.push(b'\n');
+        timeout(WRITE_TIMEOUT, stream.write_all(&json)).await??;
+        Ok(())
+    }
+
+    async fn status(&self) -> anyhow::Result<Status> {
+        let journal = serde_json::to_value(self.journal.stat().await?)?;
+        Ok(Status {
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: self.began.elapsed().as_secs(),
+            resident_bytes: resident_bytes().unwrap_or(0),
+            gateway: self.gateway.clone(),
+            tunnel: self.tunnel.borrow().clone(),
+            journal,
+            devices: self.devices.iter().map(|device| device_status(&device.borrow())).collect(),
+        })
+    }
+}
+
+fn device_status(health: &DeviceHealth) -> DeviceStatus {
+    let kind = match health.kind() {
+        DeviceKind::Clock => "clock",
+        DeviceKind::Printer => "printer",
+        DeviceKind::Unknown => "unknown",
+    };
+    let state = match health.state() {
+        DeviceState::Ok => "ok",
+        DeviceState::Warning => "warning",
+        DeviceState::Down => "down",
+        DeviceState::Unknown => "unknown",
+    };
+    DeviceStatus {
+        name: health.device.clone(),
+        kind: kind.to_owned(),
+        state: state.to_owned(),
+        code: health.code.clone(),
+        detail: health.detail.clone(),
+        serial: health.serial.clone(),
+        drift_ms: health.drift_ms,
+        records: health.records,
+        records_capacity: health.records_capacity,
+    }
+}
+
+/// Asks the daemon of a state folder.
+pub async fn ask(state_dir: &Path) -> io::Result<Status> {
+    let read = async {
+        let stream = UnixStream::connect(socket_path(state_dir)).await?;
+        let mut json = Vec::new();
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut json).await?;
+        serde_json::from_slice(&json).map_err(io::Error::other)
+    };
+    timeout(READ_TIMEOUT, read).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}

@@ -1,0 +1,79 @@
+//! Whether clocks and printers can be reached. Only a connection is opened: both serve
+//! one program at a time, and that program is the daemon.
+
+use std::fs::OpenOptions;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::Finding;
+use crate::clock::{self, ClockConfig};
+use crate::config::Config;
+use crate::printer::PrinterConfig;
+use crate::printer::config::Target;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if config.clocks.is_empty() && config.printers.is_empty() {
+        findings.push(Finding::warning(
+            "appareils",
+            "aucun n'est configuré : ajoutez [[clock]] et [[printer]] à la configuration",
+        ));
+    }
+    for clock in &config.clocks {
+        findings.push(examine_clock(clock).await);
+    }
+    for printer in &config.printers {
+        findings.push(examine_printer(printer).await);
+    }
+    findings
+}
+
+async fn examine_clock(clock: &ClockConfig) -> Finding {
+    let name = &clock.name;
+    let Some(target) = clock::Target::parse(&clock.address) else {
+        let text = format!("{name} : « {} » n'est pas une adresse", clock.address);
+        return Finding::fault("pointeuse", text);
+    };
+    let address = target.to_string();
+    match reach(&address).await {
+        Ok(()) => Finding::ok("pointeuse", format!("{name} : {address} répond")),
+        Err(why) => Finding::fault(
+            "pointeuse",
+            format!("{name} : {address} ne répond pas ({why}) : vérifiez câble, prise et adresse"),
+        ),
+    }
+}
+
+async fn examine_printer(printer: &PrinterConfig) -> Finding {
+    let name = &printer.name;
+    match &printer.to {
+        Target::Tcp(address) => match reach(address).await {
+            Ok(()) => Finding::ok("imprimante", format!("{name} : {address} répond")),
+            Err(why) => Finding::fault(
+                "imprimante",
+                format!(
+                    "{name} : {address} ne répond pas ({why}) : vérifiez câble, prise et adresse"
+                ),
+            ),
+        },
+        Target::Serial { path, .. } => match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(_) => Finding::ok("imprimante", format!("{name} : {path} s'ouvre")),
+            Err(error) => Finding::fault(
+                "imprimante",
+                format!("{name} : {path} ne s'ouvre pas ({error}) : câble, ou groupe dialout"),
+            ),
+        },
+    }
+}
+
+async fn reach(address: &str) -> Result<(), String> {
+    match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("pas de réponse".to_owned()),
+    }
+}

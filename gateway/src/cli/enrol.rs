@@ -1,0 +1,60 @@
+//! `fournil-gateway enrol`: a one-time code against an identity.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{PlaceArgs, load, print};
+use crate::tunnel::enrol::{self, Enrolment};
+
+/// Arguments of `fournil-gateway enrol`.
+#[derive(Debug, Args)]
+pub struct EnrolArgs {
+    /// The cloud's address, https://host[:port]
+    #[arg(long)]
+    url: String,
+    /// The code from the page Passerelles
+    #[arg(long)]
+    code: String,
+    /// PEM file of the cloud's own authority; it is kept and nobody else is believed
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Replace the identity that is there
+    #[arg(long)]
+    force: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+/// Enrols and says what to compare.
+pub async fn run(arguments: EnrolArgs, place: &PlaceArgs) -> anyhow::Result<()> {
+    let config = load(place)?;
+    let enrolment = Enrolment {
+        state_dir: config.state_dir.clone(),
+        url: arguments.url,
+        code: arguments.code,
+        ca_file: arguments.ca.or(config.cloud.ca_file),
+        force: arguments.force,
+    };
+    let enrolled = enrol::run(&enrolment).await?;
+    if arguments.json {
+        let shown = serde_json::json!({
+            "gateway_id": enrolled.gateway_id.to_string(),
+            "name": enrolled.name,
+            "company": enrolled.company,
+            "url": enrolled.url,
+            "fingerprint": enrolled.fingerprint,
+        });
+        print::line(&shown.to_string());
+        return Ok(());
+    }
+    print::line(&format!(
+        "Passerelle « {} » enrôlée pour {} sur {}.",
+        enrolled.name, enrolled.company, enrolled.url
+    ));
+    print::line(&format!("Empreinte : {}", enrolled.fingerprint));
+    print::line(
+        "Comparez ces quatre mots avec ceux de la page Passerelles ; s'ils diffèrent, révoquez-la.",
+    );
+    Ok(())
+}

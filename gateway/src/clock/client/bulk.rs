@@ -1,0 +1,213 @@
+//! Reading a whole table: through the clock's buffer in chunks, directly, or in the
+//! old style of firmware that knows no buffer.
+//!
+//! A table begins with its own length, and that is what counts: the length announced
+//! by the buffer may be larger than the stream. Chunks are asked one after another;
+//! records may straddle their borders, so nothing is decoded here. Lengths are
+//! checked before memory is taken.
+
+use tokio::time::{Duration, timeout};
+
+use super::{ClientError, Session, Step};
+use crate::clock::wire::{Frame, buffer_request, chunk_request, code, u32_at};
+
+/// What the vendor's own software asks for at once over TCP.
+pub(in crate::clock) const CHUNK_BYTES_MAX: u32 = 0xffc0;
+/// A log of 200,000 records of 64 bytes, and room; more is not a log.
+const TABLE_BYTES_MAX: usize = 32 << 20;
+/// How long the closing acknowledgement may lag behind complete data.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Which table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::clock) enum Table {
+    Users,
+    Log,
+}
+
+/// A table without the length in front of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogBytes {
+    pub records: Vec<u8>,
+    /// What was odd about the transfer though the table is whole.
+    pub warnings: Vec<String>,
+}
+
+/// The next smaller chunk to try after a failed reading; `None` when there is none.
+pub(in crate::clock) fn smaller_chunk(chunk_bytes: u32) -> Option<u32> {
+    match chunk_bytes {
+        16_385.. => Some(16_384),
+        4_097..=16_384 => Some(4_096),
+        _ => None,
+    }
+}
+
+impl Table {
+    fn step(self) -> Step {
+        match self {
+            Table::Users => Step::Users,
+            Table::Log => Step::Log,
+        }
+    }
+
+    fn request(self) -> Vec<u8> {
+        match self {
+            Table::Users => buffer_request(code::USERS_READ, 5),
+            Table::Log => buffer_request(code::LOG_READ, 0),
+        }
+    }
+
+    fn old_request(self) -> (u16, Vec<u8>) {
+        match self {
+            Table::Users => (code::USERS_READ, vec![5]),
+            Table::Log => (code::LOG_READ, Vec::new()),
+        }
+    }
+}
+
+impl Session {
+    /// Reads a table whole or fails; a part of a table is never given out.
+    pub(in crate::clock) async fn read_table(
+        &mut self,
+        table: Table,
+        chunk_bytes: u32,
+    ) -> Result<LogBytes, ClientError> {
+        let within = self.timeouts.table;
+        let Ok(stream) = timeout(within, self.read_stream(table, chunk_bytes)).await else {
+            self.is_broken = true;
+            return Err(ClientError::NoAnswer { step: table.step(), after_s: within.as_secs() });
+        };
+        without_length(stream?, table.step())
+    }
+
+    async fn read_stream(
+        &mut self,
+        table: Table,
+        chunk_bytes: u32,
+    ) -> Result<Vec<u8>, ClientError> {
+        let step = table.step();
+        self.free_buffer().await?;
+        let answer = self.ask(step, code::BUFFER_PREPARE, table.request()).await?;
+        let stream = match (answer.command, u32_at(&answer.data, 1)) {
+            (code::DATA, _) => return Ok(answer.data),
+            (code::PREPARE_DATA, _) => return self.collect(step, &answer, TABLE_BYTES_MAX).await,
+            (code::ACK_OK, Some(bytes)) => self.read_chunks(step, bytes, chunk_bytes).await?,
+            (code::ACK_UNAUTH, _) => {
+                return Err(ClientError::KeyRefused { target: self.target.clone() });
+            }
+            _ => return self.read_old_style(table).await,
+        };
+        self.free_buffer().await?;
+        Ok(stream)
+    }
+
+    async fn read_old_style(&mut self, table: Table) -> Result<Vec<u8>, ClientError> {
+        let (command, data) = table.old_request();
+        let answer = self.command(table.step(), command, data).await?;
+        match answer.command {
+            code::PREPARE_DATA => self.collect(table.step(), &answer, TABLE_BYTES_MAX).await,
+            _ => Ok(answer.data),
+        }
+    }
+
+    async fn read_chunks(
+        &mut self,
+        step: Step,
+        announced: u32,
+        chunk_bytes: u32,
+    ) -> Result<Vec<u8>, ClientError> {
+        let bytes_max = checked(step, announced, TABLE_BYTES_MAX)?;
+        let mut stream = Vec::new();
+        let mut chunk_bytes = chunk_bytes.clamp(1, CHUNK_BYTES_MAX);
+        while stream.len() < bytes_max && !is_whole(&stream) {
+            let start = u32::try_from(stream.len()).unwrap_or(u32::MAX);
+            let wanted = chunk_bytes.min(announced - start);
+            let request = chunk_request(start, wanted);
+            let answer = self.ask(step, code::BUFFER_READ, request).await?;
+            let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+            let chunk = match answer.command {
+                code::DATA => answer.data,
+                code::PREPARE_DATA => self.collect(step, &answer, wanted).await?,
+                _ => Vec::new(),
+            };
+            if chunk.len() > wanted {
+                return Err(senseless(step, format!("{} bytes for {wanted}", chunk.len())));
+            }
+            if chunk.is_empty() {
+                match smaller_chunk(chunk_bytes) {
+                    Some(smaller) => chunk_bytes = smaller,
+                    None => break,
+                }
+            }
+            stream.extend_from_slice(&chunk);
+        }
+        Ok(stream)
+    }
+
+    /// Takes the data frames after a PREPARE_DATA, to the acknowledgement behind them.
+    async fn collect(
+        &mut self,
+        step: Step,
+        prepare: &Frame,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, ClientError> {
+        let announced = u32_at(&prepare.data, 0).unwrap_or_default();
+        let announced = checked(step, announced, bytes_max)?;
+        let mut stream = Vec::with_capacity(announced);
+        loop {
+            let is_complete = stream.len() == announced;
+            let frame = match timeout(CLOSING_TIMEOUT, self.answer(step)).await {
+                Ok(frame) => frame?,
+                // `answer` is cancel safe here: it holds nothing between two frames.
+                Err(_) if is_complete => return Ok(stream),
+                Err(_) => self.answer(step).await?,
+            };
+            match frame.command {
+                code::DATA if stream.len() + frame.data.len() <= announced => {
+                    stream.extend_from_slice(&frame.data);
+                }
+                code::DATA => return Err(senseless(step, "more data than announced".to_owned())),
+                code::ACK_OK => return Ok(stream),
+                answer => return Err(ClientError::Refused { step, answer }),
+            }
+        }
+    }
+}
+
+fn checked(step: Step, announced: u32, bytes_max: usize) -> Result<usize, ClientError> {
+    let bytes = usize::try_from(announced).unwrap_or(usize::MAX);
+    if bytes > bytes_max {
+        return Err(senseless(step, format!("{bytes} bytes announced, {bytes_max} possible")));
+    }
+    Ok(bytes)
+}
+
+fn senseless(step: Step, what: String) -> ClientError {
+    ClientError::Senseless { step, what }
+}
+
+/// Whether the stream holds all that its own length says.
+fn is_whole(stream: &[u8]) -> bool {
+    let rest = stream.len().saturating_sub(4);
+    u32_at(stream, 0).is_some_and(|total| usize::try_from(total).is_ok_and(|total| rest >= total))
+}
+
+fn without_length(mut stream: Vec<u8>, step: Step) -> Result<LogBytes, ClientError> {
+    if stream.is_empty() {
+        return Ok(LogBytes::default());
+    }
+    let total = u32_at(&stream, 0).and_then(|total| usize::try_from(total).ok());
+    let Some(total) = total else {
+        return Err(senseless(step, format!("a table of {} bytes", stream.len())));
+    };
+    stream.drain(..4);
+    if stream.len() < total {
+        return Err(senseless(step, format!("{} of {total} bytes arrived", stream.len())));
+    }
+    let mut warnings = Vec::new();
+    if stream.len() > total {
+        warnings.push(format!("{} bytes too many after the table", stream.len() - total));
+        stream.truncate(total);
+    }
+    Ok(LogBytes { records: stream, warnings })
+}

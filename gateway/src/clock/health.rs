@@ -1,0 +1,163 @@
+//! How a clock fares, in one code word and one sentence that says what to do.
+
+use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
+use tokio::sync::watch;
+
+use super::client::{ClientError, Identity};
+use super::layout::Sizes;
+
+/// Everything the verdict depends on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Condition {
+    pub(super) identity: Identity,
+    pub(super) sizes: Sizes,
+    pub(super) drift_ms: Option<i64>,
+    pub(super) drift_warn_s: u32,
+    /// What is unclear about the log's layout.
+    pub(super) layout_unclear: Option<String>,
+    pub(super) fault: Option<Fault>,
+}
+
+/// Why the clock is not read.
+#[derive(Debug, Clone)]
+pub(super) struct Fault {
+    pub(super) code: &'static str,
+    pub(super) detail: String,
+}
+
+impl From<&ClientError> for Fault {
+    fn from(error: &ClientError) -> Fault {
+        let code = match error {
+            ClientError::KeyRefused { .. } => "comm-key-refused",
+            ClientError::Busy { .. } | ClientError::Refused { .. } => "busy",
+            ClientError::Unreachable { .. }
+            | ClientError::NotAClock { .. }
+            | ClientError::NoAnswer { .. }
+            | ClientError::Ended { .. }
+            | ClientError::Senseless { .. }
+            | ClientError::Forbidden(_) => "unreachable",
+        };
+        Fault { code, detail: error.to_string() }
+    }
+}
+
+impl Fault {
+    pub(super) fn serial_mismatch(expected: &str, found: &str) -> Fault {
+        let detail = format!(
+            "the clock says serial number {found:?}, {expected:?} is expected: nothing is read; \
+             if the clock was replaced, set expected_serial to the new number"
+        );
+        Fault { code: "serial-mismatch", detail }
+    }
+}
+
+impl Condition {
+    fn verdict(&self) -> (DeviceState, &'static str, String) {
+        if let Some(Fault { code, detail }) = &self.fault {
+            return (DeviceState::Down, code, detail.clone());
+        }
+        if let Some(detail) = &self.layout_unclear {
+            return (DeviceState::Warning, "layout-ambiguous", detail.clone());
+        }
+        let Sizes { records, records_capacity, .. } = self.sizes;
+        if self.sizes.is_log_nearly_full() {
+            let detail = format!(
+                "{records} of {records_capacity} records are used: save and clear the log in the \
+                 clock's menu once every punch is in the cloud; it is never cleared from here"
+            );
+            return (DeviceState::Warning, "log-nearly-full", detail);
+        }
+        let warn_ms = u64::from(self.drift_warn_s) * 1000;
+        if let Some(drift_ms) = self.drift_ms.filter(|drift| drift.unsigned_abs() > warn_ms) {
+            let direction = if drift_ms > 0 { "ahead of" } else { "behind" };
+            let detail = format!(
+                "the clock is {} s {direction} the gateway: set it with `fournil-gateway clock \
+                 set-time` and check the configured zone",
+                drift_ms.unsigned_abs() / 1000
+            );
+            return (DeviceState::Warning, "drift", detail);
+        }
+        let Identity { model, platform, firmware, .. } = &self.identity;
+        (DeviceState::Ok, "ok", [model, platform, firmware].map(String::as_str).join(" "))
+    }
+
+    /// Writes the verdict where the app reads it. Watchers wake only when something
+    /// they would tell has changed; counts and drift are refreshed silently.
+    pub(super) fn publish(&self, device: &str, health: &watch::Sender<DeviceHealth>) {
+        let (state, code, detail) = self.verdict();
+        let next = DeviceHealth {
+            device: device.to_owned(),
+            kind: DeviceKind::Clock.into(),
+            state: state.into(),
+            code: code.to_owned(),
+            detail,
+            serial: self.identity.serial.clone(),
+            drift_ms: self.drift_ms,
+            records: self.sizes.records,
+            records_capacity: self.sizes.records_capacity,
+        };
+        health.send_if_modified(|current| {
+            let is_news = current.code != next.code
+                || current.state != next.state
+                || current.serial != next.serial
+                || current.device != next.device;
+            if is_news {
+                tracing::info!(
+                    clock.name = device,
+                    clock.code = next.code,
+                    clock.detail = next.detail,
+                    "the clock's condition changed"
+                );
+            }
+            *current = next;
+            is_news
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn healthy() -> Condition {
+        let sizes = Sizes { records: 100, records_capacity: 1000, ..Sizes::default() };
+        Condition { sizes, drift_ms: Some(-900), drift_warn_s: 60, ..Condition::default() }
+    }
+
+    fn code(condition: &Condition) -> &'static str {
+        condition.verdict().1
+    }
+
+    #[test]
+    fn the_gravest_condition_is_told_first() {
+        let mut condition = healthy();
+        assert_eq!(code(&condition), "ok");
+        condition.drift_ms = Some(-61_000);
+        assert!(condition.verdict().2.contains("61 s behind"));
+        assert_eq!(code(&condition), "drift");
+        condition.sizes.records = 800;
+        assert_eq!(code(&condition), "log-nearly-full");
+        condition.layout_unclear = Some("40 or 8a".to_owned());
+        assert_eq!(code(&condition), "layout-ambiguous");
+        let refused = ClientError::KeyRefused { target: "x".to_owned() };
+        condition.fault = Some(Fault::from(&refused));
+        assert_eq!(code(&condition), "comm-key-refused");
+    }
+
+    #[test]
+    fn watchers_wake_for_news_and_not_for_every_punch() {
+        let (health, mut watcher) = watch::channel(DeviceHealth::default());
+        let mut condition = healthy();
+        condition.publish("pointeuse", &health);
+        assert!(watcher.has_changed().unwrap());
+        watcher.mark_unchanged();
+        condition.sizes.records = 101;
+        condition.drift_ms = Some(-400);
+        condition.publish("pointeuse", &health);
+        assert!(!watcher.has_changed().unwrap());
+        assert_eq!(watcher.borrow_and_update().records, 101);
+        condition.fault = Some(Fault { code: "unreachable", detail: String::new() });
+        condition.publish("pointeuse", &health);
+        assert!(watcher.has_changed().unwrap());
+    }
+}

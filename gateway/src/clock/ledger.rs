@@ -1,0 +1,244 @@
+//! Which punches of a clock are already in the journal, and how a record becomes a
+//! punch. Pure: time, zone and serial come in as arguments.
+//!
+//! Identity: serial, user id, local time, state, verify, and a number for exact
+//! repeats in the order of the log. The memory lives as long as the daemon; after a
+//! restart the log is recorded once more, which the cloud recognises by identity.
+//!
+//! A live punch is recorded at once when it is the first of its identity. An exact
+//! repeat may be a second punch or the same event sent twice: only the log knows, so
+//! it is read. If a log does not confirm a live punch, this clock tells live something
+//! else than it stores, and from then on its events only start a reading.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
+use chrono_tz::Tz;
+use fournil_protocol::event::{Punch, PunchSource};
+use ring::digest::{Context, SHA256};
+
+use super::layout::{AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTable};
+
+/// Memory is pruned to the log only past this many identities beyond twice the log.
+const PRUNE_SLACK: usize = 10_000;
+
+/// 128 bits of a digest over everything in an identity but the number of repeats.
+pub(super) type Key = [u8; 16];
+
+/// What stays the same for all punches of one session.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    pub(super) serial: String,
+    pub(super) zone: Tz,
+}
+
+/// What to do about a live event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LiveVerdict {
+    Record(Box<Punch>),
+    /// The log has to tell.
+    ReadLog(&'static str),
+}
+
+/// One reading of the log, record by record, so that a long log is never held as
+/// punches all at once.
+#[derive(Debug)]
+pub(super) struct Pass {
+    layout: String,
+    /// How often each identity has come in this log so far.
+    counts: HashMap<Key, u32>,
+    /// Live punches recorded before the reading began: the log must have them.
+    awaited: HashSet<Key>,
+}
+
+/// The memory of one clock.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// How many repeats of each identity are in the journal.
+    recorded: HashMap<Key, u32>,
+    /// Live punches that no reading has confirmed yet.
+    awaited: HashSet<Key>,
+    is_live_trusted: bool,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Ledger {
+        Ledger { recorded: HashMap::new(), awaited: HashSet::new(), is_live_trusted: true }
+    }
+
+    /// Decides about a live event. Call [`Ledger::mark`] once the punch is durable.
+    pub(super) fn judge_live(
+        &self,
+        live: &LiveRecord,
+        users: &UserTable,
+        origin: &Origin,
+        now: DateTime<Utc>,
+    ) -> LiveVerdict {
+        if !self.is_live_trusted {
+            return LiveVerdict::ReadLog("this clock's events do not match its log");
+        }
+        let Some(user_id) = live.user.resolve(users) else {
+            return LiveVerdict::ReadLog("the event does not say for certain who punched");
+        };
+        let record = LogRecord {
+            uid: None,
+            is_user_id_odd: false,
+            is_user_unknown: false,
+            is_form_odd: false,
+            user_id,
+            time: live.time,
+            state: live.state,
+            verify: live.verify,
+            raw: live.raw.clone(),
+        };
+        let mut punch = to_punch(&record, 0, origin, &live.layout, now);
+        punch.source = PunchSource::Live.into();
+        if self.recorded.contains_key(&key_of(&punch)) {
+            return LiveVerdict::ReadLog("an exact repeat of a recorded punch");
+        }
+        LiveVerdict::Record(Box::new(punch))
+    }
+
+    /// Notes that a punch is in the journal.
+    pub(super) fn mark(&mut self, punch: &Punch) {
+        let key = key_of(punch);
+        let count = self.recorded.entry(key).or_default();
+        *count = (*count).max(punch.occurrence + 1);
+        if punch.source == i32::from(PunchSource::Live) {
+            self.awaited.insert(key);
+        }
+    }
+
+    /// Live punches recorded so far: those that a reading begun now must contain.
+    pub(super) fn awaited(&self) -> HashSet<Key> {
+        self.awaited.clone()
+    }
+
+    /// Begins to compare a log with the memory. `awaited` is [`Ledger::awaited`] as it
+    /// was before the log was read.
+    pub(super) fn pass(layout: AttendanceLayout, awaited: HashSet<Key>) -> Pass {
+        Pass { layout: layout.to_string(), counts: HashMap::new(), awaited }
+    }
+
+    /// The next record of the log; a punch if the journal does not have it.
+    pub(super) fn meet(
+        &self,
+        pass: &mut Pass,
+        record: &LogRecord,
+        origin: &Origin,
+        now: DateTime<Utc>,
+    ) -> Option<Punch> {
+        let key = digest(&origin.serial, record);
+        let count = pass.counts.entry(key).or_default();
+        let occurrence = *count;
+        *count += 1;
+        let is_new = self.recorded.get(&key).is_none_or(|recorded| occurrence >= *recorded);
+        is_new.then(|| to_punch(record, occurrence, origin, &pass.layout, now))
+    }
+
+    /// Ends the comparison; returns how many live punches the log does not confirm.
+    pub(super) fn finish(&mut self, pass: &Pass) -> usize {
+        let Pass { counts, awaited, .. } = pass;
+        let unconfirmed = awaited.iter().filter(|key| !counts.contains_key(*key)).count();
+        if unconfirmed > 0 {
+            self.is_live_trusted = false;
+        }
+        self.awaited.retain(|key| !awaited.contains(key));
+        if !counts.is_empty() && self.recorded.len() > 2 * counts.len() + PRUNE_SLACK {
+            let awaited = &self.awaited;
+            self.recorded.retain(|key, _| counts.contains_key(key) || awaited.contains(key));
+        }
+        unconfirmed
+    }
+}
+
+fn digest(serial: &str, record: &LogRecord) -> Key {
+    let LogRecord { user_id, time, state, verify, .. } = record;
+    key(serial, user_id, &time.to_string(), (*state).into(), (*verify).into())
+}
+
+fn key_of(punch: &Punch) -> Key {
+    key(&punch.clock_serial, &punch.user_id, &punch.local_time, punch.state, punch.verify)
+}
+
+fn key(serial: &str, user_id: &str, local_time: &str, state: u32, verify: u32) -> Key {
+    let mut context = Context::new(&SHA256);
+    for text in [serial, user_id, local_time] {
+        context.update(text.as_bytes());
+        context.update(&[0]);
+    }
+    context.update(&state.to_le_bytes());
+    context.update(&verify.to_le_bytes());
+    let mut key = Key::default();
+    for (place, byte) in key.iter_mut().zip(context.finish().as_ref()) {
+        *place = *byte;
+    }
+    key
+}
+
+/// A record of the log as the fact that goes to the cloud.
+pub(super) fn to_punch(
+    record: &LogRecord,
+    occurrence: u32,
+    origin: &Origin,
+    layout: &str,
+    now: DateTime<Utc>,
+) -> Punch {
+    let (instant, time_anomaly) = instant_of(record.time, origin.zone);
+    let mut anomalies: Vec<String> = anomalies_of(record).map(str::to_owned).collect();
+    anomalies.extend(time_anomaly.map(str::to_owned));
+    if instant.is_some_and(|instant| instant > now + TimeDelta::hours(1)) {
+        anomalies.push("future".to_owned());
+    }
+    Punch {
+        clock_serial: origin.serial.clone(),
+        user_id: record.user_id.clone(),
+        local_time: record.time.to_string(),
+        zone: origin.zone.name().to_owned(),
+        instant_ms: instant.map(|instant| instant.timestamp_millis()),
+        state: record.state.into(),
+        verify: record.verify.into(),
+        occurrence,
+        raw: record.raw.clone(),
+        layout: layout.to_owned(),
+        source: PunchSource::Poll.into(),
+        anomalies,
+    }
+}
+
+fn anomalies_of(record: &LogRecord) -> impl Iterator<Item = &'static str> {
+    let is_reset = record.time.to_naive().is_some() && record.time.year == 2000;
+    let found = [
+        (record.is_user_id_odd, "odd-user-id"),
+        (record.is_user_unknown, "unknown-user"),
+        (record.is_form_odd, "odd-form"),
+        (record.state > 5 && record.state != 255, "odd-state"),
+        // A clock that lost its battery starts again at 2000-01-01.
+        (is_reset, "clock-reset"),
+    ];
+    found.into_iter().filter(|(is_so, _)| *is_so).map(|(_, name)| name)
+}
+
+/// The instant of a wall time in a zone. An hour that occurs twice is taken as the
+/// first of the two, and said so.
+fn instant_of(time: ClockTime, zone: Tz) -> (Option<DateTime<Utc>>, Option<&'static str>) {
+    let Some(naive) = time.to_naive() else {
+        return (None, Some("impossible-date"));
+    };
+    match zone.from_local_datetime(&naive) {
+        LocalResult::Single(instant) => (Some(instant.to_utc()), None),
+        LocalResult::Ambiguous(first, _) => (Some(first.to_utc()), Some("ambiguous-hour")),
+        LocalResult::None => (None, Some("skipped-hour")),
+    }
+}
+
+/// Clock minus gateway in milliseconds; `None` when the clock shows no real time. The
+/// clock cuts off its fraction of a second, half a second on average.
+pub(super) fn drift_ms(time: ClockTime, now_local: NaiveDateTime) -> Option<i64> {
+    let clock = time.to_naive()? + TimeDelta::milliseconds(500);
+    Some((clock - now_local).num_milliseconds())
+}
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

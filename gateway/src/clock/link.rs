@@ -1,0 +1,143 @@
+//! The socket of one session, served by one task: bytes to frames, answers one way,
+//! events the other.
+//!
+//! Owner: the session; the task ends with it. Queues: 64 answers, 64 frames to send,
+//! events as many as the session's owner allows. When a queue is full the task stops
+//! reading, and TCP makes the clock wait: nothing is dropped.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::wire::{Frame, FrameReader, WireError, code};
+
+const ANSWERS_MAX: usize = 64;
+const OUTGOING_MAX: usize = 64;
+const READ_BYTES: usize = 16 * 1024;
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Something that happened at the clock. `code` says what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub code: u16,
+    pub data: Vec<u8>,
+}
+
+/// Why the connection is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkEnd {
+    #[error("the clock closed the connection")]
+    Closed,
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// The session's end of the task.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) outgoing: mpsc::Sender<Frame>,
+    pub(super) answers: mpsc::Receiver<Result<Frame, LinkEnd>>,
+    received_bytes: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Link {
+    pub(super) fn start(stream: TcpStream, events: mpsc::Sender<Event>) -> Link {
+        let (outgoing, to_send) = mpsc::channel(OUTGOING_MAX);
+        let (to_session, answers) = mpsc::channel(ANSWERS_MAX);
+        let received_bytes = Arc::new(AtomicU64::new(0));
+        let (read, write) = stream.into_split();
+        let wire = Wire { read, write, reader: FrameReader::default() };
+        let served = serve(wire, to_send, to_session, events, Arc::clone(&received_bytes));
+        Link { outgoing, answers, received_bytes, task: tokio::spawn(served) }
+    }
+
+    /// Bytes received so far: tells a slow answer from none.
+    pub(super) fn received_bytes(&self) -> u64 {
+        self.received_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Wire {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    reader: FrameReader,
+}
+
+/// Both branches of the `select!` are cancel safe: a read that loses leaves its bytes
+/// in the socket or in the buffer, a receive that loses leaves the frame queued.
+async fn serve(
+    mut wire: Wire,
+    mut to_send: mpsc::Receiver<Frame>,
+    answers: mpsc::Sender<Result<Frame, LinkEnd>>,
+    events: mpsc::Sender<Event>,
+    received_bytes: Arc<AtomicU64>,
+) {
+    let end = loop {
+        wire.reader.buffer().reserve(READ_BYTES);
+        tokio::select! {
+            read = wire.read.read_buf(wire.reader.buffer()) => match read {
+                Ok(0) => break LinkEnd::Closed,
+                Ok(bytes) => {
+                    received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                    if let Err(end) = dispatch(&mut wire.reader, &answers, &events).await {
+                        break end;
+                    }
+                }
+                Err(error) => break broken(&error),
+            },
+            frame = to_send.recv() => match frame {
+                None => return,
+                Some(frame) => if let Err(error) = write(&mut wire.write, &frame).await {
+                    break broken(&error);
+                },
+            },
+        }
+    };
+    // The session may be gone already; then nobody needs to know.
+    let _ = answers.send(Err(end)).await;
+}
+
+async fn dispatch(
+    reader: &mut FrameReader,
+    answers: &mpsc::Sender<Result<Frame, LinkEnd>>,
+    events: &mpsc::Sender<Event>,
+) -> Result<(), LinkEnd> {
+    while let Some(frame) = reader.next_frame()? {
+        if frame.command == code::EVENT {
+            // Without a receiver nobody asked for events.
+            let _ = events.send(Event { code: frame.session, data: frame.data }).await;
+        } else if answers.send(Ok(frame)).await.is_err() {
+            return Err(LinkEnd::Closed);
+        }
+    }
+    Ok(())
+}
+
+/// One write call per frame: some firmware takes a split header for garbage.
+async fn write(half: &mut OwnedWriteHalf, frame: &Frame) -> io::Result<()> {
+    let bytes = frame.encode();
+    match tokio::time::timeout(WRITE_TIMEOUT, half.write_all(&bytes)).await {
+        Ok(written) => written,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the clock takes no bytes")),
+    }
+}
+
+fn broken(error: &io::Error) -> LinkEnd {
+    LinkEnd::Broken(error.to_string())
+}

@@ -1,0 +1,366 @@
+//! One session of the part: who is the clock, what is in its log, what happens now.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use fournil_protocol::event::{Body, CommandState, Notice, Punch, Severity};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
+use super::{ClockPart, SessionEnd, next_job, random};
+use crate::clock::client::{EventAck, Session, unless_refused};
+use crate::clock::health::Fault;
+use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
+use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
+use crate::clock::link::Event;
+use crate::clock::visit::{self, Log, Plan, Reading};
+use crate::clock::wire::EVENT_PUNCH;
+
+/// Events waiting to be recorded; when full, the clock waits.
+const EVENTS_MAX: usize = 256;
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Even if the count says that nothing is new, the log is read this often.
+const FULL_READ_EVERY: Duration = Duration::from_mins(15);
+/// Events that only start a reading start at most one in this time.
+const HINT_PAUSE: Duration = Duration::from_secs(2);
+/// Records decoded, and punches written to the journal, at once.
+const BATCH_RECORDS: usize = 200;
+/// Bytes of an unreadable log shown in the notice about it.
+const SHOWN_BYTES: usize = 256;
+
+impl ClockPart {
+    /// One session from connecting to leaving. `Ok` means that nothing is wrong: the
+    /// part is stopping, or a reading without live events is complete.
+    pub(super) async fn session(&mut self) -> Result<(), SessionEnd> {
+        let (to_us, mut events) = mpsc::channel(EVENTS_MAX);
+        let [tick, ..] = random().to_le_bytes();
+        let opening = Session::open(&self.target, self.config.comm_key, tick, self.timeouts, to_us);
+        let stop = self.stop.clone();
+        // Cancel safe: an opening that is dropped closes its socket.
+        let mut session = tokio::select! {
+            opened = opening => opened?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let worked = self.work(&mut session, &mut events).await;
+        if !session.is_broken() {
+            session.close().await;
+        }
+        worked
+    }
+
+    async fn work(
+        &mut self,
+        session: &mut Session,
+        events: &mut mpsc::Receiver<Event>,
+    ) -> Result<(), SessionEnd> {
+        // What a dead session may have left behind: a locked keypad, a full buffer.
+        session.enable().await?;
+        session.free_buffer().await?;
+        let origin = self.identify(session).await?;
+        if self.config.live {
+            // A clock without events is read at each interval like any other.
+            unless_refused(session.register_punches().await)?;
+        }
+        let ack = session.event_ack();
+        self.read(session, events, &origin, &ack).await?;
+        if self.config.live { self.stay(session, events, &origin, &ack).await } else { Ok(()) }
+    }
+
+    /// Lives on events until something ends it. Every branch is cancel safe: timers
+    /// and receives only; the work is done in the bodies.
+    async fn stay(
+        &mut self,
+        session: &mut Session,
+        events: &mut mpsc::Receiver<Event>,
+        origin: &Origin,
+        ack: &EventAck,
+    ) -> Result<(), SessionEnd> {
+        let stop = self.stop.clone();
+        let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_read = Instant::now();
+        let mut next_read = last_read + self.config.poll_interval();
+        loop {
+            let mut is_read_due = false;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                event = events.recv() => match event {
+                    // The connection is over; the next request says why.
+                    None => self.heartbeat(session).await?,
+                    Some(event) => {
+                        if self.live(&event, origin, ack).await == Hint::ReadLog {
+                            next_read = next_read.min(last_read + HINT_PAUSE);
+                        }
+                    }
+                },
+                job = next_job(&mut self.jobs, self.are_jobs_over) => {
+                    self.take_job(job).await;
+                    is_read_due = !self.asked.is_empty();
+                }
+                () = sleep_until(next_read) => is_read_due = true,
+                _ = heartbeat.tick() => self.heartbeat(session).await?,
+            }
+            if is_read_due {
+                self.read(session, events, origin, ack).await?;
+                last_read = Instant::now();
+                next_read = last_read + self.config.poll_interval();
+            }
+        }
+    }
+
+    /// Who the clock is; another one than expected is not read.
+    async fn identify(&mut self, session: &mut Session) -> Result<Origin, SessionEnd> {
+        let mut identity = session.identity().await?;
+        if let Some(expected) = &self.config.expected_serial
+            && *expected != identity.serial
+        {
+            let fault = Fault::serial_mismatch(expected, &identity.serial);
+            return Err(SessionEnd::Fault(fault));
+        }
+        let last = &self.condition.identity.serial;
+        if identity.serial.is_empty() {
+            // Some clones tell no number; the configured name is as stable as can be.
+            identity.serial = format!("name:{}", self.config.name);
+            if !last.is_empty() && *last != identity.serial {
+                let fault = Fault::serial_mismatch(last, "");
+                return Err(SessionEnd::Fault(fault));
+            }
+        }
+        if *last != identity.serial {
+            self.memory.layout = None;
+            self.memory.users = Arc::default();
+            self.memory.settled = None;
+        }
+        let origin = Origin { serial: identity.serial.clone(), zone: self.config.zone };
+        self.condition.identity = identity;
+        self.measure_drift(session).await?;
+        Ok(origin)
+    }
+
+    async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
+        let time = unless_refused(session.time().await)?;
+        let now = self.now_local(Utc::now());
+        self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
+        Ok(())
+    }
+
+    /// Asks something of the clock, so that a dead one is noticed between two readings.
+    async fn heartbeat(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
+        self.measure_drift(session).await?;
+        self.publish();
+        Ok(())
+    }
+
+    /// Reads the log and records what is new; live events go on being recorded
+    /// meanwhile. Answers every command to read that has begun.
+    async fn read(
+        &mut self,
+        session: &mut Session,
+        events: &mut mpsc::Receiver<Event>,
+        origin: &Origin,
+        ack: &EventAck,
+    ) -> Result<(), SessionEnd> {
+        let awaited = self.memory.ledger.awaited();
+        let plan = self.plan();
+        let stop = self.stop.clone();
+        let reading = {
+            let mut reading = pin!(visit::read(session, &plan));
+            loop {
+                // The reading is pinned outside and never dropped between two turns.
+                tokio::select! {
+                    read = &mut reading => break read,
+                    Some(event) = events.recv() => {
+                        self.live(&event, origin, ack).await;
+                    }
+                    () = stop.cancelled() => return Ok(()),
+                }
+            }
+        };
+        let reading = reading.inspect_err(|_| self.memory.shrink_chunks())?;
+        for warning in &reading.warnings {
+            tracing::warn!(clock.name = self.config.name, warning, "odd answer of the clock");
+        }
+        self.condition.sizes = reading.sizes;
+        if let Some(users) = &reading.users {
+            self.memory.users = Arc::clone(users);
+        }
+        let new = self.digest(reading, awaited, origin).await?;
+        self.condition.fault = None;
+        self.publish();
+        let detail = format!("{new} new punches");
+        self.settle_asked(CommandState::Done, "", &detail).await;
+        Ok(())
+    }
+
+    fn plan(&self) -> Plan {
+        let settled = self.memory.settled.filter(|(_, since)| since.elapsed() < FULL_READ_EVERY);
+        Plan {
+            known: self.memory.layout,
+            forced: self.forced_layout,
+            // A command asks for a reading, not for a belief.
+            skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
+            chunk_bytes: self.memory.chunk_bytes,
+            lock: self.config.lock_while_reading,
+            now: self.now_local(Utc::now()),
+        }
+    }
+
+    /// Records what a reading brought; returns how many punches were new.
+    async fn digest(
+        &mut self,
+        reading: Reading,
+        awaited: HashSet<Key>,
+        origin: &Origin,
+    ) -> Result<usize, SessionEnd> {
+        let sizes = reading.sizes;
+        let (layout, bytes) = match reading.log {
+            Log::Unchanged => return Ok(0),
+            Log::Empty => (AttendanceLayout::FORTY, Vec::new()),
+            Log::Records { layout, bytes } => {
+                self.memory.layout = Some(layout);
+                (layout, bytes)
+            }
+            Log::Ambiguous { candidates, bytes } => {
+                self.tell_ambiguity(&sizes, &candidates, &bytes).await?;
+                return Ok(0);
+            }
+        };
+        self.condition.layout_unclear = None;
+        self.memory.settled = None;
+        let mut pass = Ledger::pass(layout, awaited);
+        let mut new = 0;
+        for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
+            new += self.record_part(part, layout, &mut pass, origin).await?;
+        }
+        let unconfirmed = self.memory.ledger.finish(&pass);
+        if unconfirmed > 0 {
+            self.tell_unconfirmed(unconfirmed).await?;
+        }
+        let held = bytes.len() / layout.stride();
+        self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
+        tracing::debug!(clock.name = self.config.name, clock.new = new, "log read");
+        Ok(new)
+    }
+
+    /// Records the new punches of a part of the log with one request to the journal.
+    async fn record_part(
+        &mut self,
+        part: &[u8],
+        layout: AttendanceLayout,
+        pass: &mut Pass,
+        origin: &Origin,
+    ) -> Result<usize, SessionEnd> {
+        let now = Utc::now();
+        let records = layout.decode_all(part, &self.memory.users);
+        let met =
+            records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
+        let new: Vec<Punch> = met.collect();
+        if new.is_empty() {
+            return Ok(0);
+        }
+        self.recorder.record(new.iter().cloned().map(Body::Punch).collect()).await?;
+        for punch in &new {
+            self.memory.ledger.mark(punch);
+        }
+        Ok(new.len())
+    }
+
+    /// Records a live punch and acknowledges it once it is durable.
+    async fn live(&mut self, event: &Event, origin: &Origin, ack: &EventAck) -> Hint {
+        if event.code != EVENT_PUNCH {
+            ack.send();
+            return Hint::Nothing;
+        }
+        let users = &self.memory.users;
+        let verdict = match decode_punch_event(&event.data) {
+            None => LiveVerdict::ReadLog("the event has an unknown form"),
+            Some(live) => self.memory.ledger.judge_live(&live, users, origin, Utc::now()),
+        };
+        // Whatever became of the event, the log has changed.
+        self.memory.settled = None;
+        match verdict {
+            LiveVerdict::ReadLog(reason) => {
+                tracing::debug!(clock.name = self.config.name, reason, "the log is read instead");
+                ack.send();
+                Hint::ReadLog
+            }
+            LiveVerdict::Record(punch) => {
+                match self.recorder.record(vec![Body::Punch((*punch).clone())]).await {
+                    Ok(()) => {
+                        self.memory.ledger.mark(&punch);
+                        ack.send();
+                        Hint::Nothing
+                    }
+                    Err(error) => {
+                        tracing::warn!(clock.name = self.config.name, %error, "punch not recorded");
+                        Hint::ReadLog
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell_ambiguity(
+        &mut self,
+        sizes: &Sizes,
+        candidates: &[AttendanceLayout],
+        bytes: &[u8],
+    ) -> Result<(), SessionEnd> {
+        let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let detail = format!(
+            "the log of {} bytes ({} records by the clock's count) fits these layouts: {names}; \
+             nothing is guessed and the clock keeps its log; set `layout` in the clock's section \
+             after a look at `fournil-gateway clock dump`",
+            bytes.len(),
+            sizes.records,
+        );
+        self.condition.layout_unclear = Some(detail.clone());
+        if self.memory.is_ambiguity_told {
+            return Ok(());
+        }
+        let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
+        let shown = data_encoding::HEXLOWER.encode(shown);
+        let detail = format!("{detail}; it begins {shown}");
+        self.notice(Severity::Alarm, "clock-layout-ambiguous", detail).await?;
+        self.memory.is_ambiguity_told = true;
+        Ok(())
+    }
+
+    async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
+        let detail = format!(
+            "{count} live punches are not in the clock's log as they were announced; from now on \
+             its events only start a reading; compare these punches with the log"
+        );
+        self.notice(Severity::Warning, "clock-live-differs", detail).await
+    }
+
+    async fn notice(
+        &self,
+        severity: Severity,
+        code: &str,
+        detail: String,
+    ) -> Result<(), SessionEnd> {
+        let device = self.config.name.clone();
+        let notice = Notice { severity: severity.into(), code: code.to_owned(), detail, device };
+        Ok(self.recorder.record(vec![Body::Notice(notice)]).await?)
+    }
+}
+
+/// What an event asks for beyond itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    Nothing,
+    ReadLog,
+}
+
+/// The count at which the log needs no reading: only for a clock that counts right and
+/// whose log is not full, since a full log changes without its count.
+fn settled_count(sizes: &Sizes, held: usize) -> Option<u32> {
+    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == held);
+    let has_room = sizes.records_capacity == 0 || sizes.records < sizes.records_capacity;
+    (is_count_right && has_room && held > 0).then_some(sizes.records)
+}

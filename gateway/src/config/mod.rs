@@ -1,0 +1,215 @@
+//! The gateway's configuration: defaults, then the TOML file, then `FOURNIL_*` in the
+//! environment, then flags. Each section belongs to its part; unknown keys are errors.
+//!
+//! Every fault that can be found is reported, one line each, not only the first.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::ClockConfig;
+use crate::journal::JournalConfig;
+use crate::printer::PrinterConfig;
+use crate::tunnel::target::Target;
+use read::File;
+
+/// Where the file is when nobody says otherwise.
+pub const FILE_DEFAULT: &str = "/etc/fournil/gateway.toml";
+const STATE_DIR_DEFAULT: &str = "/var/lib/fournil/gateway";
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub state_dir: PathBuf,
+    pub cloud: CloudConfig,
+    pub journal: JournalConfig,
+    pub clocks: Vec<ClockConfig>,
+    pub printers: Vec<PrinterConfig>,
+    pub log: LogConfig,
+    /// The printers as they stand in the file, for showing.
+    printers_written: Vec<toml::Table>,
+}
+
+/// `[cloud]`: what enrolment stored holds where a key is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CloudConfig {
+    /// `https://host[:port]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// PEM file of the only authority to be believed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or rules such as `info,fournil_gateway=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// What comes from outside the file.
+pub struct Sources<'a> {
+    /// `--config`
+    pub file: Option<PathBuf>,
+    /// `--state-dir`
+    pub state_dir: Option<PathBuf>,
+    /// One variable of the environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// What is wrong, a line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Reads everything and checks it.
+pub fn load(sources: &Sources<'_>) -> Result<Config, Faults> {
+    let mut faults = Vec::new();
+    let (path, is_wanted) = file_path(sources);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_wanted => String::new(),
+        Err(error) => {
+            return Err(Faults(vec![format!(
+                "la configuration {} est illisible ({error}) : vérifiez le chemin et les droits",
+                path.display()
+            )]));
+        }
+    };
+    let mut config = parse(&path, &text, &mut faults);
+    environment(&mut config, sources, &mut faults);
+    check(&config, &mut faults);
+    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+}
+
+fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
+    let named = (sources.env)("FOURNIL_CONFIG").map(PathBuf::from);
+    match sources.file.clone().or(named) {
+        Some(path) => (path, true),
+        None => (PathBuf::from(FILE_DEFAULT), false),
+    }
+}
+
+fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
+    let mut file = File::open(path, text, faults);
+    let known = ["state_dir", "cloud", "journal", "clock", "printer", "log"];
+    file.refuse_others(&known, faults);
+    let printers_written = file.tables("printer");
+    Config {
+        state_dir: file.section("state_dir", faults).unwrap_or_else(|| STATE_DIR_DEFAULT.into()),
+        cloud: file.section("cloud", faults).unwrap_or_default(),
+        journal: file.section("journal", faults).unwrap_or_default(),
+        clocks: file.list("clock", faults),
+        printers: file.list("printer", faults),
+        log: file.section("log", faults).unwrap_or_default(),
+        printers_written,
+    }
+}
+
+/// `FOURNIL_SECTION_KEY` over the file, flags over both. systemd's own variable for the
+/// state folder stands below `FOURNIL_STATE_DIR` and above the built-in place.
+fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<String>) {
+    let env = sources.env;
+    let is_default = config.state_dir == Path::new(STATE_DIR_DEFAULT);
+    if let Some(folder) = env("STATE_DIRECTORY").filter(|_| is_default) {
+        config.state_dir = folder.into();
+    }
+    if let Some(folder) = env("FOURNIL_STATE_DIR") {
+        config.state_dir = folder.into();
+    }
+    if let Some(folder) = &sources.state_dir {
+        config.state_dir.clone_from(folder);
+    }
+    read::override_section("CLOUD", &mut config.cloud, &["url", "ca_file"], env, faults);
+    read::override_section("JOURNAL", &mut config.journal, &[], env, faults);
+    read::override_section("LOG", &mut config.log, &[], env, faults);
+}
+
+fn check(config: &Config, faults: &mut Vec<String>) {
+    if let Some(Err(error)) = config.cloud.url.as_deref().map(Target::parse) {
+        faults.push(format!("[cloud] url : {error}"));
+    }
+    if config.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+        faults.push(format!(
+            "[log] level : « {} » n'est pas un niveau : écrivez error, warn, info, debug ou trace",
+            config.log.level
+        ));
+    }
+    let clocks = config.clocks.iter().map(|clock| clock.check().map_err(|e| e.to_string()));
+    let printers = config.printers.iter().map(|printer| printer.check().map_err(|e| e.to_string()));
+    faults.extend(clocks.chain(printers).filter_map(Result::err));
+    let mut names = BTreeSet::new();
+    for name in config.device_names() {
+        if !names.insert(name) {
+            faults.push(format!(
+                "deux appareils s'appellent « {name} » : donnez à chacun son propre nom"
+            ));
+        }
+    }
+}
+
+impl Config {
+    fn device_names(&self) -> impl Iterator<Item = &str> {
+        let clocks = self.clocks.iter().map(|clock| clock.name.as_str());
+        clocks.chain(self.printers.iter().map(|printer| printer.name.as_str()))
+    }
+
+    /// Where the journal lives.
+    pub fn journal_dir(&self) -> PathBuf {
+        self.state_dir.join("journal")
+    }
+
+    /// The configuration as it counts, as TOML, secrets hidden.
+    pub fn show(&self) -> String {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            state_dir: &'a Path,
+            cloud: &'a CloudConfig,
+            journal: &'a JournalConfig,
+            log: &'a LogConfig,
+            clock: &'a [ClockConfig],
+            printer: Vec<toml::Table>,
+        }
+        let shown = Shown {
+            state_dir: &self.state_dir,
+            cloud: &self.cloud,
+            journal: &self.journal,
+            log: &self.log,
+            clock: &self.clocks,
+            printer: self.printers_written.iter().map(read::without_secrets).collect(),
+        };
+        toml::to_string(&shown).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+}

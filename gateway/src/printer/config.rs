@@ -1,0 +1,262 @@
+//! The printer's part of the configuration file.
+//!
+//! ```toml
+//! [[printers]]
+//! name = "caisse"
+//! to = "tcp://192.168.1.50:9100"   # or "serial:/dev/serial/by-id/…?baud=19200&flow=hardware"
+//! profile = "generic-80"
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use super::codepage::CodePage;
+use super::escpos::DrawerPin;
+use super::profile::{Profile, Tags};
+
+const BAUD_DEFAULT: u32 = 9_600;
+const COLUMNS_MIN: u16 = 16;
+const COLUMNS_MAX: u16 = 96;
+
+/// One printer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrinterConfig {
+    /// What commands and screens call it.
+    pub name: String,
+    pub to: Target,
+    #[serde(default = "default_profile")]
+    pub profile: String,
+    /// Characters of font A on a line, where they differ from the profile's.
+    pub columns: Option<u16>,
+    /// Whether the printer returns tags, where that differs from the profile.
+    pub tags: Option<Tags>,
+    /// 2 or 5.
+    #[serde(default = "default_drawer_pin")]
+    pub drawer_pin: u32,
+    /// The printer's own number of a character table, such as `"1252" = 16`.
+    #[serde(default)]
+    pub code_page: BTreeMap<CodePage, u8>,
+}
+
+fn default_profile() -> String {
+    "generic-80".to_owned()
+}
+
+fn default_drawer_pin() -> u32 {
+    2
+}
+
+/// Why a printer's configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error(
+        "printer address '{0}' is not understood: write tcp://HOST:PORT or serial:/dev/…?baud=9600"
+    )]
+    Address(String),
+    #[error(
+        "printer address '{0}': USB printers are not supported by this version; connect the \
+         printer by network (tcp://HOST:9100) or by a serial adapter (serial:/dev/…)"
+    )]
+    Usb(String),
+    #[error("printer '{printer}': unknown profile '{profile}'; known are {known}")]
+    Profile { printer: String, profile: String, known: String },
+    #[error("printer '{printer}': columns = {columns} is out of range; write 16 to 96")]
+    Columns { printer: String, columns: u16 },
+    #[error("printer '{printer}': drawer_pin = {pin} does not exist; write 2 or 5")]
+    DrawerPin { printer: String, pin: u32 },
+    #[error("a printer has an empty name; write name = \"caisse\"")]
+    Name,
+}
+
+impl PrinterConfig {
+    /// A configuration for one address, all else by the profile.
+    #[must_use]
+    pub fn at(name: &str, to: Target, profile: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            to,
+            profile: profile.to_owned(),
+            columns: None,
+            tags: None,
+            drawer_pin: default_drawer_pin(),
+            code_page: BTreeMap::new(),
+        }
+    }
+
+    /// Checks what the types cannot; to be called when the configuration is read.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.drawer()?;
+        self.profile().map(|_| ())
+    }
+
+    /// The profile with this printer's corrections.
+    pub fn profile(&self) -> Result<Profile, ConfigError> {
+        if self.name.is_empty() {
+            return Err(ConfigError::Name);
+        }
+        let mut profile = Profile::named(&self.profile).ok_or_else(|| ConfigError::Profile {
+            printer: self.name.clone(),
+            profile: self.profile.clone(),
+            known: Profile::all().iter().map(|p| p.name).collect::<Vec<_>>().join(", "),
+        })?;
+        if let Some(columns) = self.columns {
+            if !(COLUMNS_MIN..=COLUMNS_MAX).contains(&columns) {
+                return Err(ConfigError::Columns { printer: self.name.clone(), columns });
+            }
+            profile.columns = columns;
+        }
+        if let Some(tags) = self.tags {
+            profile.tags = tags;
+        }
+        profile.renumber(&self.code_page);
+        Ok(profile)
+    }
+
+    /// The pin the drawer hangs on.
+    pub fn drawer(&self) -> Result<DrawerPin, ConfigError> {
+        drawer_pin(self.drawer_pin).ok_or_else(|| ConfigError::DrawerPin {
+            printer: self.name.clone(),
+            pin: self.drawer_pin,
+        })
+    }
+}
+
+/// The pin by its number on the connector.
+#[must_use]
+pub fn drawer_pin(number: u32) -> Option<DrawerPin> {
+    match number {
+        2 => Some(DrawerPin::Two),
+        5 => Some(DrawerPin::Five),
+        _ => None,
+    }
+}
+
+/// Where a printer is. USB takes its place here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Target {
+    /// `host:port`
+    Tcp(String),
+    Serial {
+        path: String,
+        baud: u32,
+        flow: Flow,
+    },
+}
+
+/// How a serial printer says that its buffer is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    None,
+    Software,
+    Hardware,
+}
+
+impl Flow {
+    fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Software => "software",
+            Self::Hardware => "hardware",
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let not_understood = || ConfigError::Address(text.to_owned());
+        if text.starts_with("usb:") {
+            return Err(ConfigError::Usb(text.to_owned()));
+        }
+        if let Some(address) = text.strip_prefix("tcp://") {
+            let (host, port) = address.rsplit_once(':').ok_or_else(not_understood)?;
+            let port: u16 = port.parse().map_err(|_| not_understood())?;
+            return if host.is_empty() || port == 0 {
+                Err(not_understood())
+            } else {
+                Ok(Self::Tcp(address.to_owned()))
+            };
+        }
+        let serial = text.strip_prefix("serial:").ok_or_else(not_understood)?;
+        serial_target(serial).ok_or_else(not_understood)
+    }
+}
+
+fn serial_target(text: &str) -> Option<Target> {
+    let (path, options) = text.split_once('?').unwrap_or((text, ""));
+    let (mut baud, mut flow) = (BAUD_DEFAULT, Flow::None);
+    for option in options.split('&').filter(|option| !option.is_empty()) {
+        match option.split_once('=')? {
+            ("baud", number) => baud = number.parse().ok().filter(|baud| *baud > 0)?,
+            ("flow", "none") => flow = Flow::None,
+            ("flow", "software") => flow = Flow::Software,
+            ("flow", "hardware") => flow = Flow::Hardware,
+            _ => return None,
+        }
+    }
+    path.starts_with('/').then(|| Target::Serial { path: path.to_owned(), baud, flow })
+}
+
+impl TryFrom<String> for Target {
+    type Error = ConfigError;
+
+    fn try_from(text: String) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(formatter, "tcp://{address}"),
+            Self::Serial { path, baud, flow } => {
+                write!(formatter, "serial:{path}?baud={baud}&flow={}", flow.word())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<PrinterConfig, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_configuration_is_read() {
+        let config = read(
+            "name = 'caisse'\nto = 'serial:/dev/ttyUSB0?baud=19200&flow=hardware'\n\
+             profile = 'generic-58'\ncolumns = 30\ntags = 'probe'\ndrawer_pin = 5\n\
+             [code_page]\n1252 = 71\n",
+        )
+        .unwrap();
+        let profile = config.profile().unwrap();
+        assert_eq!((profile.columns, profile.tags), (30, Tags::Probe));
+        assert_eq!(profile.page_number(CodePage::Cp1252), 71);
+        assert_eq!(config.drawer(), Ok(DrawerPin::Five));
+        assert_eq!(config.to.to_string(), "serial:/dev/ttyUSB0?baud=19200&flow=hardware");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_remedy() {
+        let base = "name = 'caisse'\nto = 'tcp://10.0.0.5:9100'\n";
+        assert!(read(&format!("{base}colums = 32")).unwrap_err().contains("colums"));
+        assert!(read("name='a'\nto='usb:04b8:0202'").unwrap_err().contains("not supported"));
+        for wrong in ["10.0.0.5", "tcp://10.0.0.5", "tcp://:9100", "serial:tty", "serial:/t?bad=1"]
+        {
+            assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+        }
+        let unknown = read(&format!("{base}profile = 'epson'")).unwrap().check().unwrap_err();
+        assert!(unknown.to_string().contains("generic-58"), "{unknown}");
+        assert!(read(&format!("{base}columns = 2")).unwrap().check().is_err());
+        assert!(read(&format!("{base}drawer_pin = 3")).unwrap().check().is_err());
+    }
+}

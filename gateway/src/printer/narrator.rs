@@ -1,0 +1,201 @@
+//! Tells the rest of the system how jobs and printer fare: each change once.
+//!
+//! A report is written before work goes on. While the journal cannot write, the
+//! health says so and nothing is printed.
+
+use std::time::Duration;
+
+use fournil_protocol::event::{
+    CommandReport, CommandState, DeviceHealth, DeviceKind, DeviceState, Evidence,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::status::Condition;
+use crate::seam::{RecordError, Recorder};
+
+const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+
+/// What became of a command, in words a machine reads and words a person reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub state: CommandState,
+    pub evidence: Evidence,
+    pub reason: String,
+    pub detail: String,
+    pub attempt: u32,
+}
+
+impl Told {
+    pub(super) fn new(state: CommandState, reason: &str, detail: impl Into<String>) -> Self {
+        Self {
+            state,
+            evidence: Evidence::None,
+            reason: reason.to_owned(),
+            detail: detail.into(),
+            attempt: 0,
+        }
+    }
+
+    pub(super) fn attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
+    pub(super) fn evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = evidence;
+        self
+    }
+}
+
+/// The daemon is stopping, or the journal has stopped: leave all as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Leave;
+
+pub(super) struct Narrator {
+    pub device: String,
+    pub recorder: Recorder,
+    pub health: watch::Sender<DeviceHealth>,
+    pub stop: CancellationToken,
+}
+
+impl Narrator {
+    /// Writes a report and waits until it is on disk, however long the journal needs.
+    pub(super) async fn report(&self, id: Uuid, told: Told) -> Result<(), Leave> {
+        let report = self.written(id, told);
+        tracing::info!(
+            print.job = %id, print.state = ?report.state(), print.reason = %report.reason,
+            print.attempt = report.attempt, "job reported"
+        );
+        loop {
+            match self.recorder.report(report.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.journal_refused(&error).await?,
+            }
+        }
+    }
+
+    fn written(&self, id: Uuid, told: Told) -> CommandReport {
+        CommandReport {
+            command_id: id.as_bytes().to_vec(),
+            state: told.state as i32,
+            evidence: told.evidence as i32,
+            reason: told.reason,
+            detail: told.detail,
+            attempt: told.attempt,
+            device: self.device.clone(),
+        }
+    }
+
+    /// Writes that an attempt begins. `Ok(false)`: it is not written, do not begin.
+    pub(super) async fn begin(&self, id: Uuid, attempt: u32) -> Result<bool, Leave> {
+        match self.recorder.begin(id, attempt, &self.device).await {
+            Ok(()) => Ok(true),
+            Err(error) => self.journal_refused(&error).await.map(|()| false),
+        }
+    }
+
+    async fn journal_refused(&self, error: &RecordError) -> Result<(), Leave> {
+        let code = match error {
+            RecordError::Full(_) => "journal-full",
+            RecordError::Broken(_) => "journal-broken",
+            RecordError::Stopped => return Err(Leave),
+        };
+        tracing::error!(%error, "nothing is printed while the journal cannot write");
+        self.publish(DeviceState::Down, code, &format!("{error}; nothing is printed until it can"));
+        // Cancel safe: neither branch holds anything.
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Leave),
+            () = tokio::time::sleep(JOURNAL_RETRY) => Ok(()),
+        }
+    }
+
+    /// Publishes what the printer said of itself.
+    pub(super) fn condition(&self, condition: Condition) {
+        let code = condition.code();
+        let state = match code {
+            "ok" => DeviceState::Ok,
+            "paper-low" => DeviceState::Warning,
+            _ => DeviceState::Down,
+        };
+        self.publish(state, code, remedy(code));
+    }
+
+    /// Publishes that the printer cannot be reached.
+    pub(super) fn unreachable(&self, detail: &str) {
+        self.publish(
+            DeviceState::Down,
+            "unreachable",
+            &format!("{detail}; {}", remedy("unreachable")),
+        );
+    }
+
+    fn publish(&self, state: DeviceState, code: &str, detail: &str) {
+        self.health.send_if_modified(|health| {
+            let next = DeviceHealth {
+                device: self.device.clone(),
+                kind: DeviceKind::Printer as i32,
+                state: state as i32,
+                code: code.to_owned(),
+                detail: detail.to_owned(),
+                ..DeviceHealth::default()
+            };
+            let changed = *health != next;
+            if changed {
+                tracing::info!(printer.code = code, printer.name = %self.device, "printer state");
+            }
+            *health = next;
+            changed
+        });
+    }
+}
+
+/// Tells of a job under way when the printer comes into another condition.
+pub(super) struct Progress<'a> {
+    narrator: &'a Narrator,
+    id: Uuid,
+    attempt: u32,
+    code: &'static str,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(
+        narrator: &'a Narrator,
+        id: Uuid,
+        attempt: u32,
+        condition: Condition,
+    ) -> Self {
+        Self { narrator, id, attempt, code: condition.code() }
+    }
+
+    /// The printer is so now; nothing is told while that does not change.
+    pub(super) async fn now(&mut self, condition: Condition) {
+        if condition.code() == self.code {
+            return;
+        }
+        self.code = condition.code();
+        self.narrator.condition(condition);
+        let reason = if condition.ready() { "" } else { self.code };
+        let told = Told::new(CommandState::Started, reason, remedy(reason)).attempt(self.attempt);
+        // Once: paper does not wait for the journal, which is met again at the end.
+        let report = self.narrator.written(self.id, told);
+        if let Err(error) = self.narrator.recorder.report(report).await {
+            tracing::warn!(%error, print.job = %self.id, "progress not written");
+        }
+    }
+}
+
+/// What to do about it.
+pub(super) fn remedy(code: &str) -> &'static str {
+    match code {
+        "paper-out" => "put in a new roll; what waits is printed by itself",
+        "cover-open" => "close the cover; what waits is printed by itself",
+        "cutter-error" => "switch the printer off, clear the paper at the cutter, switch it on",
+        "printer-error" => "switch the printer off and on; if it comes back, have it repaired",
+        "offline" => "press the printer's feed button, or switch it off and on",
+        "paper-low" => "have a new roll ready",
+        "unreachable" => "check that the printer is on, its cable, and its address",
+        _ => "",
+    }
+}

@@ -1,0 +1,192 @@
+//! From an address to a WebSocket: name, TCP, TLS, upgrade, each with its own time
+//! limit and its own error. The steps are public one by one because `doctor` takes
+//! them one by one.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use fournil_protocol::SUBPROTOCOL;
+use fournil_protocol::limits::FRAME_BYTES_MAX;
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, http};
+
+use super::metered::Metered;
+use super::target::{TUNNEL_PATH, Target};
+use super::trust::{self, Trust};
+
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+const TCP_TIMEOUT: Duration = Duration::from_secs(8);
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Addresses of one name that are tried in turn.
+const ADDRESSES_MAX: usize = 4;
+/// All steps together, for whoever watches over the tunnel.
+pub const CONNECT_MAX: Duration = Duration::from_secs(10 + 4 * 8 + 10 + 10);
+/// Sent bytes nobody acknowledges kill the connection after this.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+/// Unsent bytes the kernel may hold: what is in there cannot be overtaken.
+const NOTSENT_BYTES: u32 = 16 * 1024;
+/// The library's own choice is 128 KiB, filled with zeros at each read.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The tunnel's socket before anything is said.
+pub type Socket = WebSocketStream<Metered<TlsStream<TcpStream>>>;
+
+/// Which step failed and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("le nom {host} est introuvable ({why}) : vérifiez l'adresse et le DNS de la boutique")]
+    Resolve { host: String, why: String },
+    #[error(
+        "{target} ne répond pas ({why}) : vérifiez que le cloud marche et que rien ne ferme \
+         le port {port} en sortie"
+    )]
+    Tcp { target: String, port: u16, why: String },
+    #[error("{0}")]
+    Certificate(String),
+    #[error("{target} répond, mais pas en TLS ({why}) : vérifiez le port, ou un portail captif")]
+    Tls { target: String, why: String },
+    #[error(
+        "{target} répond, mais n'ouvre pas le tunnel ({why}) : vérifiez que c'est bien un \
+         cloud Fournil, à jour, sans mandataire qui coupe les WebSocket"
+    )]
+    Upgrade { target: String, why: String },
+}
+
+/// Asks DNS, each time anew: a cloud that moved is found at the next try.
+pub async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
+    let failed = |why: String| ConnectError::Resolve { host: target.host.clone(), why };
+    let found = timeout(RESOLVE_TIMEOUT, lookup_host((target.host.as_str(), target.port)))
+        .await
+        .map_err(|_| failed("pas de réponse".to_owned()))?
+        .map_err(|error| failed(short(&error)))?;
+    let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
+    if addresses.is_empty() { Err(failed("aucune adresse".to_owned())) } else { Ok(addresses) }
+}
+
+/// Opens TCP to the first address that answers.
+pub async fn reach(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+    let mut why = "aucune adresse".to_owned();
+    for address in addresses {
+        match timeout(TCP_TIMEOUT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                if let Err(error) = tune(&stream) {
+                    tracing::debug!(%error, "socket options refused");
+                }
+                return Ok(stream);
+            }
+            Ok(Err(error)) => why = short(&error),
+            Err(_) => "pas de réponse".clone_into(&mut why),
+        }
+    }
+    Err(ConnectError::Tcp { target: target.to_string(), port: target.port, why })
+}
+
+/// Half-open connections must show, and little may wait where nothing can overtake it.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(20))
+        .with_interval(Duration::from_secs(10))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_notsent_lowat(NOTSENT_BYTES)
+}
+
+/// TLS with the server's name verified.
+pub async fn secure(
+    target: &Target,
+    trust: &Trust,
+    stream: TcpStream,
+) -> Result<TlsStream<TcpStream>, ConnectError> {
+    let failed = |why: String| ConnectError::Tls { target: target.to_string(), why };
+    let name = ServerName::try_from(target.host.clone())
+        .map_err(|_| failed("nom impossible à vérifier".to_owned()))?;
+    let connector = TlsConnector::from(trust.config.clone());
+    match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(match tls_cause(&error) {
+            Some(rustls::Error::InvalidCertificate(fault)) => ConnectError::Certificate(
+                trust::explain(fault, &target.host, trust.ca_file.as_deref()),
+            ),
+            Some(cause) => failed(cause.to_string()),
+            None => failed(short(&error)),
+        }),
+        Err(_) => Err(failed("pas de réponse".to_owned())),
+    }
+}
+
+fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref::<rustls::Error>()
+}
+
+/// All steps up to TLS.
+pub async fn dial(target: &Target, trust: &Trust) -> Result<TlsStream<TcpStream>, ConnectError> {
+    let addresses = resolve(target).await?;
+    let stream = reach(target, &addresses).await?;
+    secure(target, trust, stream).await
+}
+
+/// Turns the connection into the tunnel's WebSocket.
+pub async fn upgrade(
+    target: &Target,
+    stream: TlsStream<TcpStream>,
+) -> Result<Socket, ConnectError> {
+    let failed = |why: String| ConnectError::Upgrade { target: target.to_string(), why };
+    let mut request = format!("wss://{}{TUNNEL_PATH}", target.authority())
+        .into_client_request()
+        .map_err(|error| failed(error.to_string()))?;
+    request
+        .headers_mut()
+        .insert(http::header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let handshake = tokio_tungstenite::client_async_with_config(
+        request,
+        Metered::new(stream),
+        Some(socket_config()),
+    );
+    match timeout(UPGRADE_TIMEOUT, handshake).await {
+        Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(tungstenite::Error::Http(answer))) => {
+            Err(failed(format!("HTTP {}", answer.status())))
+        }
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed("pas de réponse".to_owned())),
+    }
+}
+
+/// Small buffers, and nothing larger than a frame is ever put together.
+pub fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(4 * FRAME_BYTES_MAX)
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX))
+}
+
+/// The system's words without its numbers.
+fn short(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connexion refusée".to_owned(),
+        io::ErrorKind::TimedOut => "pas de réponse".to_owned(),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
+            "connexion coupée".to_owned()
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            "réseau injoignable".to_owned()
+        }
+        _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}

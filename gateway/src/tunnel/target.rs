@@ -1,0 +1,102 @@
+//! Where the cloud is: what a person typed, taken apart and checked once.
+
+use std::fmt;
+
+use rustls::pki_types::ServerName;
+
+/// Port when the address names none.
+const PORT_DEFAULT: u16 = 443;
+/// The tunnel's door.
+pub const TUNNEL_PATH: &str = "/gateway/v1";
+/// The enrolment's door.
+pub const ENROL_PATH: &str = "/gateway/enrol";
+
+/// A cloud's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Name or address without brackets: what TLS verifies and Hello signs.
+    pub host: String,
+    pub port: u16,
+}
+
+/// Why an address is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("« {address} » n'est pas l'adresse d'un cloud ({why}) : écrivez https://nom[:port]")]
+pub struct BadAddress {
+    address: String,
+    why: &'static str,
+}
+
+impl Target {
+    /// Reads `https://host[:port]` or `wss://host[:port]`.
+    pub fn parse(address: &str) -> Result<Self, BadAddress> {
+        let bad = |why| BadAddress { address: address.to_owned(), why };
+        let uri: hyper::Uri =
+            address.trim().parse().map_err(|_| bad("ce n'est pas une adresse Internet"))?;
+        match uri.scheme_str() {
+            Some("https" | "wss") => {}
+            Some("http" | "ws") => return Err(bad("sans TLS, rien n'est protégé")),
+            _ => return Err(bad("il manque https://")),
+        }
+        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+            return Err(bad("rien ne doit suivre le nom et le port"));
+        }
+        let authority = uri.authority().ok_or_else(|| bad("il manque le nom"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("ni nom d'utilisateur ni mot de passe ici"));
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
+        if ServerName::try_from(host.clone()).is_err() {
+            return Err(bad("ce nom ne peut pas être vérifié par TLS"));
+        }
+        Ok(Self { host, port: uri.port_u16().unwrap_or(PORT_DEFAULT) })
+    }
+
+    /// Host and port as they stand in a URL or a `Host` header.
+    pub fn authority(&self) -> String {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == PORT_DEFAULT { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// The form that is stored and shown.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "https://{}", self.authority())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_schemes_with_and_without_port_are_read() {
+        for (typed, shown) in [
+            ("https://cloud.example", "https://cloud.example"),
+            ("wss://Cloud.Example:8443/", "https://cloud.example:8443"),
+            ("https://127.0.0.1:9443", "https://127.0.0.1:9443"),
+            ("https://[::1]:9443", "https://[::1]:9443"),
+        ] {
+            let target = Target::parse(typed).unwrap();
+            assert_eq!(target.to_string(), shown);
+            assert_eq!(Target::parse(&target.to_string()).unwrap(), target);
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_address_says_why() {
+        for (typed, word) in [
+            ("http://cloud.example", "TLS"),
+            ("cloud.example:8443", "https://"),
+            ("https://cloud.example/erp", "suivre"),
+            ("https://u:p@cloud.example", "mot de passe"),
+            ("https://a b", "Internet"),
+        ] {
+            let message = Target::parse(typed).unwrap_err().to_string();
+            assert!(message.contains(word), "{typed}: {message}");
+            assert!(!message.contains('\n'));
+        }
+    }
+}

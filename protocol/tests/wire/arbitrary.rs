@@ -1,0 +1,254 @@
+//! Strategies that make any message, bounded so that a frame holds it.
+
+use fournil_protocol::command::{
+    Body as Order, Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus,
+};
+use fournil_protocol::document::{
+    Barcode, Block, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
+};
+use fournil_protocol::event::{
+    Body, CommandReport, DeviceHealth, Event, Health, Notice, Punch, Stamp,
+};
+use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::hello::{Challenge, DownHead, Hello, UpHead, Welcome};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use prost::Message;
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,12}"
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(any::<u8>(), 0..40)
+}
+
+fn stamp() -> impl Strategy<Value = Stamp> {
+    (any::<i64>(), any::<u64>(), bytes(), option::of(any::<i64>())).prop_map(
+        |(wall_ms, mono_ms, boot_id, cloud_offset_ms)| Stamp {
+            wall_ms,
+            mono_ms,
+            boot_id,
+            cloud_offset_ms,
+        },
+    )
+}
+
+fn punch() -> impl Strategy<Value = Punch> {
+    let names = (text(), text(), text(), text(), text());
+    let numbers = (any::<u32>(), any::<u32>(), any::<u32>(), any::<i32>());
+    (names, numbers, option::of(any::<i64>()), bytes(), vec(text(), 0..3)).prop_map(
+        |(names, numbers, instant_ms, raw, anomalies)| Punch {
+            clock_serial: names.0,
+            user_id: names.1,
+            local_time: names.2,
+            zone: names.3,
+            layout: names.4,
+            state: numbers.0,
+            verify: numbers.1,
+            occurrence: numbers.2,
+            source: numbers.3,
+            instant_ms,
+            raw,
+            anomalies,
+        },
+    )
+}
+
+fn report() -> impl Strategy<Value = CommandReport> {
+    (bytes(), any::<i32>(), any::<i32>(), text(), text(), any::<u32>(), text()).prop_map(
+        |(command_id, state, evidence, reason, detail, attempt, device)| CommandReport {
+            command_id,
+            state,
+            evidence,
+            reason,
+            detail,
+            attempt,
+            device,
+        },
+    )
+}
+
+fn device_health() -> impl Strategy<Value = DeviceHealth> {
+    let names = (text(), text(), text(), text());
+    let numbers = (any::<i32>(), any::<i32>(), any::<u32>(), any::<u32>());
+    (names, numbers, option::of(any::<i64>())).prop_map(|(names, numbers, drift_ms)| DeviceHealth {
+        device: names.0,
+        code: names.1,
+        detail: names.2,
+        serial: names.3,
+        kind: numbers.0,
+        state: numbers.1,
+        records: numbers.2,
+        records_capacity: numbers.3,
+        drift_ms,
+    })
+}
+
+fn health() -> impl Strategy<Value = Health> {
+    let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    (vec(device_health(), 0..3), numbers, text()).prop_map(|(devices, numbers, software)| Health {
+        devices,
+        journal_pending: numbers.0,
+        journal_bytes: numbers.1,
+        disk_free_bytes: numbers.2,
+        uptime_s: numbers.3,
+        resident_bytes: numbers.4,
+        software,
+    })
+}
+
+fn notice() -> impl Strategy<Value = Notice> {
+    (any::<i32>(), text(), text(), text()).prop_map(|(severity, code, detail, device)| Notice {
+        severity,
+        code,
+        detail,
+        device,
+    })
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    let body = prop_oneof![
+        punch().prop_map(Body::Punch),
+        report().prop_map(Body::CommandReport),
+        health().prop_map(Body::Health),
+        notice().prop_map(Body::Notice),
+    ];
+    (any::<u64>(), option::of(stamp()), option::of(body)).prop_map(|(seq, recorded, body)| Event {
+        seq,
+        recorded,
+        body,
+    })
+}
+
+/// Alignments keep to the known ones: JSON writes them as words.
+fn block() -> impl Strategy<Value = BlockKind> {
+    let cell = (text(), 0..3i32, any::<u32>()).prop_map(|(text, align, weight)| Cell {
+        text,
+        align,
+        weight,
+    });
+    prop_oneof![
+        (text(), 0..3i32, any::<bool>(), any::<u32>()).prop_map(|(text, align, bold, size)| {
+            BlockKind::Text(Text { text, align, bold, size })
+        }),
+        (vec(cell, 0..4), any::<bool>(), any::<u32>())
+            .prop_map(|(cells, bold, size)| BlockKind::Columns(Columns { cells, bold, size })),
+        any::<bool>().prop_map(|double| BlockKind::Rule(Rule { double })),
+        any::<u32>().prop_map(|lines| BlockKind::Feed(Feed { lines })),
+        text().prop_map(|data| BlockKind::Qr(Qr { data })),
+        text().prop_map(|data| BlockKind::Barcode(Barcode { data })),
+    ]
+}
+
+pub(crate) fn document() -> impl Strategy<Value = Document> {
+    (text(), text(), vec(option::of(block()), 0..6)).prop_map(|(language, title, blocks)| {
+        let blocks = blocks.into_iter().map(|kind| Block { kind }).collect();
+        Document { language, title, blocks }
+    })
+}
+
+pub(crate) fn command() -> impl Strategy<Value = Command> {
+    let body = prop_oneof![
+        (document(), bytes())
+            .prop_map(|(document, copy_of)| Order::Print(Print { document, copy_of })),
+        any::<u32>().prop_map(|pin| Order::OpenDrawer(OpenDrawer { pin })),
+        Just(Order::ReadClock(ReadClock {})),
+        Just(Order::ReadStatus(ReadStatus {})),
+        bytes().prop_map(|command_id| Order::Cancel(Cancel { command_id })),
+    ];
+    (any::<u64>(), bytes(), any::<i32>(), any::<i64>(), text(), option::of(body)).prop_map(
+        |(seq, command_id, policy, not_after_ms, device, body)| Command {
+            seq,
+            command_id,
+            policy,
+            not_after_ms,
+            device,
+            body,
+        },
+    )
+}
+
+fn hello() -> impl Strategy<Value = Hello> {
+    let up = (any::<u64>(), any::<u64>(), any::<u64>(), bytes(), any::<u64>()).prop_map(
+        |(epoch, first_kept, last, head_hash, acked)| UpHead {
+            epoch,
+            first_kept,
+            last,
+            head_hash,
+            acked,
+        },
+    );
+    let down =
+        (any::<u64>(), any::<u64>()).prop_map(|(epoch, durable)| DownHead { epoch, durable });
+    let numbers = (any::<u32>(), any::<u64>(), any::<i64>(), any::<u32>(), any::<u32>());
+    (numbers, (bytes(), bytes(), bytes()), (text(), text()), up, down).prop_map(
+        |(numbers, blobs, names, up, down)| Hello {
+            version: numbers.0,
+            incarnation: numbers.1,
+            wall_ms: numbers.2,
+            down_window_commands: numbers.3,
+            down_window_bytes: numbers.4,
+            gateway_id: blobs.0,
+            signature: blobs.1,
+            boot_id: blobs.2,
+            server_name: names.0,
+            software: names.1,
+            up,
+            down,
+        },
+    )
+}
+
+fn welcome() -> impl Strategy<Value = Welcome> {
+    let small = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<i32>());
+    let large = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
+    (small, large, any::<i64>()).prop_map(|(small, large, server_time_ms)| Welcome {
+        version: small.0,
+        heartbeat_ms: small.1,
+        up_window_events: small.2,
+        up_window_bytes: small.3,
+        mode: small.4,
+        session_generation: large.0,
+        up_epoch: large.1,
+        up_durable: large.2,
+        down_epoch: large.3,
+        down_resume_from: large.4,
+        server_time_ms,
+    })
+}
+
+pub(crate) fn frame() -> impl Strategy<Value = Frame> {
+    let challenge = (bytes(), any::<u32>(), any::<u32>(), any::<i64>()).prop_map(
+        |(nonce, version_min, version_max, server_time_ms)| {
+            Kind::Challenge(Challenge { nonce, version_min, version_max, server_time_ms })
+        },
+    );
+    let events = (any::<u64>(), vec(event(), 0..4)).prop_map(|(epoch, events)| {
+        let events = events.iter().map(Message::encode_to_vec).collect();
+        Kind::Events(Events { epoch, events })
+    });
+    let commands = (any::<u64>(), vec(command(), 0..4))
+        .prop_map(|(epoch, commands)| Kind::Commands(Commands { epoch, commands }));
+    let ack = (option::of(any::<u64>()), option::of(any::<u64>()))
+        .prop_map(|(up_durable, down_durable)| Kind::Ack(Ack { up_durable, down_durable }));
+    let pong = (any::<i64>(), any::<i64>(), any::<i64>())
+        .prop_map(|(t0_ms, t1_ms, t2_ms)| Kind::Pong(Pong { t0_ms, t1_ms, t2_ms }));
+    let goodbye =
+        (any::<u32>(), text(), any::<u32>()).prop_map(|(code, reason, retry_after_ms)| {
+            Kind::Goodbye(Goodbye { code, reason, retry_after_ms })
+        });
+    let kind = prop_oneof![
+        challenge,
+        hello().prop_map(Kind::Hello),
+        welcome().prop_map(Kind::Welcome),
+        events,
+        commands,
+        ack,
+        any::<i64>().prop_map(|t0_ms| Kind::Ping(Ping { t0_ms })),
+        pong,
+        goodbye,
+    ];
+    option::of(kind).prop_map(|kind| Frame { kind })
+}

@@ -1,0 +1,73 @@
+//! Rules of the wire that single cases show best.
+
+use fournil_protocol::command::Command;
+use fournil_protocol::document::Document;
+use fournil_protocol::frame::{Commands, Events, Frame, FrameError, Kind};
+use fournil_protocol::hello::signed_bytes;
+use fournil_protocol::limits::{
+    COMMANDS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX,
+};
+use fournil_protocol::{close, common_version};
+use prost::Message;
+
+#[test]
+fn a_frame_over_the_limit_is_refused_by_both_sides() {
+    let events = vec![vec![0; EVENT_BYTES_MAX]; 3];
+    let frame = Frame::from(Kind::Events(Events { epoch: 1, events }));
+    assert!(matches!(frame.encode_bytes(), Err(FrameError::TooLarge { .. })));
+    let bytes = vec![0; FRAME_BYTES_MAX + 1];
+    assert_eq!(Frame::decode_bytes(&bytes), Err(FrameError::TooLarge { got: FRAME_BYTES_MAX + 1 }));
+}
+
+#[test]
+fn too_many_or_too_large_parts_are_refused() {
+    let many = Events { epoch: 1, events: vec![vec![1]; EVENTS_PER_FRAME_MAX + 1] };
+    let bytes = Frame::from(Kind::Events(many)).encode_to_vec();
+    assert!(matches!(Frame::decode_bytes(&bytes), Err(FrameError::TooMany { .. })));
+
+    let large = Events { epoch: 1, events: vec![vec![1; EVENT_BYTES_MAX + 1]] };
+    let bytes = Frame::from(Kind::Events(large)).encode_to_vec();
+    assert!(matches!(Frame::decode_bytes(&bytes), Err(FrameError::EventTooLarge { .. })));
+
+    let commands = vec![Command::default(); COMMANDS_PER_FRAME_MAX + 1];
+    let bytes = Frame::from(Kind::Commands(Commands { epoch: 1, commands })).encode_to_vec();
+    assert!(matches!(Frame::decode_bytes(&bytes), Err(FrameError::TooMany { .. })));
+}
+
+#[test]
+fn a_kind_this_build_does_not_know_is_an_empty_frame_and_no_error() {
+    // Field 500, length-delimited, three bytes.
+    let bytes = [0xa2, 0x1f, 3, 1, 2, 3];
+    assert_eq!(Frame::decode_bytes(&bytes).unwrap(), Frame { kind: None });
+    assert_eq!(Command::decode(bytes.as_slice()).unwrap().body, None);
+}
+
+#[test]
+fn a_block_of_unknown_kind_is_refused_in_json() {
+    let error = serde_json::from_str::<Document>(r#"{"blocks":[{"txet":{}}]}"#).unwrap_err();
+    assert!(error.to_string().contains("txet"), "{error}");
+    let two = r#"{"blocks":[{"text":{},"rule":{}}]}"#;
+    assert!(serde_json::from_str::<Document>(two).is_err());
+}
+
+#[test]
+fn the_signature_covers_where_each_part_ends() {
+    let one = signed_bytes(1, "ab", b"c", b"d");
+    assert_ne!(one, signed_bytes(1, "a", b"bc", b"d"));
+    assert_ne!(one, signed_bytes(1, "ab", b"cd", b""));
+    assert_ne!(one, signed_bytes(2, "ab", b"c", b"d"));
+}
+
+#[test]
+fn versions_meet_at_the_highest_both_speak() {
+    assert_eq!(common_version(1, 1), Some(1));
+    assert_eq!(common_version(1, 9), Some(1));
+    assert_eq!(common_version(2, 9), None);
+    assert_eq!(common_version(0, 0), None);
+}
+
+#[test]
+fn only_the_upper_band_takes_the_slow_lane() {
+    assert!(!close::is_slow_lane(close::UNAVAILABLE));
+    assert!(close::is_slow_lane(close::REVOKED));
+}

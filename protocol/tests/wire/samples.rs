@@ -1,0 +1,220 @@
+//! One sample of every message, every field set to something that shows in the bytes.
+
+use fournil_protocol::command::{
+    Body as Order, Cancel, Command, OpenDrawer, Policy, Print, ReadClock, ReadStatus,
+};
+use fournil_protocol::document::{
+    Align, Barcode, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
+};
+use fournil_protocol::event::{
+    Body, CommandReport, CommandState, DeviceHealth, DeviceKind, DeviceState, Event, Evidence,
+    Health, Notice, Punch, PunchSource, Severity, Stamp,
+};
+use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::hello::{Challenge, DownHead, Hello, Mode, UpHead, Welcome};
+use prost::Message;
+
+fn id(byte: u8) -> Vec<u8> {
+    vec![byte; 16]
+}
+
+pub(crate) fn document() -> Document {
+    Document { language: "fr".into(), title: "T-2026-000123".into(), blocks: Vec::new() }
+        .heading("Fournil")
+        .text("Merci de votre visite", Align::Centre)
+        .with(BlockKind::Columns(Columns {
+            cells: vec![
+                Cell { text: "Pain".into(), align: Align::Start as i32, weight: 1 },
+                Cell { text: "30,00".into(), align: Align::End as i32, weight: 0 },
+            ],
+            bold: true,
+            size: 2,
+        }))
+        .with(BlockKind::Rule(Rule { double: true }))
+        .with(BlockKind::Feed(Feed { lines: 3 }))
+        .with(BlockKind::Qr(Qr { data: "https://fournil.example/t/123".into() }))
+        .with(BlockKind::Barcode(Barcode { data: "T-2026-000123".into() }))
+        .with(BlockKind::Text(Text {
+            text: "Fin".into(),
+            align: Align::Start as i32,
+            bold: false,
+            size: 1,
+        }))
+}
+
+fn command(seq: u64, policy: Policy, body: Order) -> Command {
+    Command {
+        seq,
+        command_id: id(0x11),
+        policy: policy as i32,
+        not_after_ms: 1_795_000_060_000,
+        device: "caisse".into(),
+        body: Some(body),
+    }
+}
+
+fn event(seq: u64, body: Body) -> Event {
+    Event {
+        seq,
+        recorded: Some(Stamp {
+            wall_ms: 1_795_000_000_123,
+            mono_ms: 86_400_000,
+            boot_id: id(0x22),
+            cloud_offset_ms: Some(-1_500),
+        }),
+        body: Some(body),
+    }
+}
+
+fn hello() -> Hello {
+    Hello {
+        version: 1,
+        gateway_id: id(0x33),
+        signature: vec![0x44; 64],
+        server_name: "cloud.fournil.example".into(),
+        incarnation: 7,
+        boot_id: id(0x22),
+        up: UpHead {
+            epoch: 0x0102_0304_0506_0708,
+            first_kept: 1,
+            last: 250,
+            head_hash: vec![0x55; 32],
+            acked: 248,
+        },
+        down: DownHead { epoch: 0x1112_1314_1516_1718, durable: 40 },
+        software: "0.1.0".into(),
+        wall_ms: 1_795_000_000_000,
+        down_window_commands: 32,
+        down_window_bytes: 1_048_576,
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        version: 1,
+        session_generation: 9,
+        up_epoch: 0x0102_0304_0506_0708,
+        up_durable: 248,
+        down_epoch: 0x1112_1314_1516_1718,
+        down_resume_from: 41,
+        heartbeat_ms: 12_000,
+        server_time_ms: 1_795_000_000_500,
+        up_window_events: 256,
+        up_window_bytes: 262_144,
+        mode: Mode::ReadOnly as i32,
+    }
+}
+
+fn punch() -> Punch {
+    Punch {
+        clock_serial: "CJDE203960123".into(),
+        user_id: "17".into(),
+        local_time: "2026-11-24T06:58:03".into(),
+        zone: "Africa/Algiers".into(),
+        instant_ms: Some(1_795_500_000_000),
+        state: 255,
+        verify: 15,
+        occurrence: 1,
+        raw: vec![0, 1, 2, 0xfe, 0xff],
+        layout: "40".into(),
+        source: PunchSource::Live as i32,
+        anomalies: vec!["future".into()],
+    }
+}
+
+fn report() -> CommandReport {
+    CommandReport {
+        command_id: id(0x11),
+        state: CommandState::InDoubt as i32,
+        evidence: Evidence::BytesSent as i32,
+        reason: "connection-lost".into(),
+        detail: "reset after 512 bytes".into(),
+        attempt: 2,
+        device: "caisse".into(),
+    }
+}
+
+fn health() -> Health {
+    Health {
+        devices: vec![DeviceHealth {
+            device: "entree".into(),
+            kind: DeviceKind::Clock as i32,
+            state: DeviceState::Warning as i32,
+            code: "nearly-full".into(),
+            detail: "K40 Ver 6.60".into(),
+            serial: "CJDE203960123".into(),
+            drift_ms: Some(-4_200),
+            records: 95_000,
+            records_capacity: 100_000,
+        }],
+        journal_pending: 12,
+        journal_bytes: 1_048_576,
+        disk_free_bytes: 5_000_000_000,
+        uptime_s: 3_600,
+        resident_bytes: 12_000_000,
+        software: "0.1.0".into(),
+    }
+}
+
+fn notice() -> Notice {
+    Notice {
+        severity: Severity::Alarm as i32,
+        code: "journal-quarantined".into(),
+        detail: "segment 12".into(),
+        device: "entree".into(),
+    }
+}
+
+/// Every frame and every event by the name of its golden file.
+pub(crate) fn frames() -> Vec<(&'static str, Frame)> {
+    let events = [
+        event(249, Body::Punch(punch())),
+        event(250, Body::CommandReport(report())),
+        event(251, Body::Health(health())),
+        event(252, Body::Notice(notice())),
+    ];
+    let print = Print { document: document(), copy_of: id(0x66) };
+    let commands = vec![
+        command(41, Policy::Ask, Order::Print(print)),
+        command(42, Policy::AtMostOnce, Order::OpenDrawer(OpenDrawer { pin: 5 })),
+        command(43, Policy::Repeatable, Order::ReadClock(ReadClock {})),
+        command(44, Policy::Repeatable, Order::ReadStatus(ReadStatus {})),
+        command(45, Policy::Repeatable, Order::Cancel(Cancel { command_id: id(0x77) })),
+    ];
+    let challenge = Challenge {
+        nonce: vec![0x88; 32],
+        version_min: 1,
+        version_max: 2,
+        server_time_ms: 1_795_000_000_000,
+    };
+    let mut frames: Vec<(&'static str, Kind)> = vec![
+        ("challenge", Kind::Challenge(challenge)),
+        ("hello", Kind::Hello(hello())),
+        ("welcome", Kind::Welcome(welcome())),
+        ("ack-up", Kind::Ack(Ack { up_durable: Some(252), down_durable: None })),
+        ("ack-down", Kind::Ack(Ack { up_durable: None, down_durable: Some(0) })),
+        ("ping", Kind::Ping(Ping { t0_ms: 1_795_000_000_001 })),
+        ("pong", Kind::Pong(Pong { t0_ms: -1, t1_ms: 2, t2_ms: 1_795_000_000_003 })),
+        (
+            "goodbye",
+            Kind::Goodbye(Goodbye {
+                code: 4000,
+                reason: "le serveur redémarre".into(),
+                retry_after_ms: 2_500,
+            }),
+        ),
+    ];
+    for (name, event) in
+        ["event-punch", "event-report", "event-health", "event-notice"].into_iter().zip(&events)
+    {
+        let events = Events { epoch: 0x0102_0304_0506_0708, events: vec![event.encode_to_vec()] };
+        frames.push((name, Kind::Events(events)));
+    }
+    let names =
+        ["command-print", "command-drawer", "command-clock", "command-status", "command-cancel"];
+    for (name, command) in names.into_iter().zip(commands) {
+        let commands = Commands { epoch: 0x1112_1314_1516_1718, commands: vec![command] };
+        frames.push((name, Kind::Commands(commands)));
+    }
+    frames.into_iter().map(|(name, kind)| (name, Frame::from(kind))).collect()
+}

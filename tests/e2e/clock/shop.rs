@@ -1,0 +1,147 @@
+//! The clock's part of the daemon with a journal in memory around it.
+
+use std::time::Duration;
+
+use fournil_gateway::clock::{ClockConfig, ClockPart};
+use fournil_gateway::seam::{Job, RecordError, Recorder, Request, recorder};
+use fournil_protocol::command::{Body as CommandBody, Command, ReadClock};
+use fournil_protocol::event::{Body, CommandReport, CommandState, DeviceHealth, Notice, Punch};
+use fournil_tests::clock_sim::ClockSim;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use super::brisk;
+
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A journal in memory: keeps what it is told and can be made to refuse.
+pub(super) struct Journal {
+    recorder: Recorder,
+    pub(super) punches: mpsc::UnboundedReceiver<Punch>,
+    pub(super) notices: mpsc::UnboundedReceiver<Notice>,
+    reports: mpsc::UnboundedReceiver<(CommandState, CommandReport)>,
+    pub(super) is_full: watch::Sender<bool>,
+}
+
+fn journal() -> Journal {
+    let (recorder, mut requests) = recorder();
+    let (punch_to, punches) = mpsc::unbounded_channel();
+    let (notice_to, notices) = mpsc::unbounded_channel();
+    let (report_to, reports) = mpsc::unbounded_channel();
+    let (is_full, fullness) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            let answer =
+                if *fullness.borrow() { Err(RecordError::Full("test".to_owned())) } else { Ok(()) };
+            let done = match request {
+                Request::Record { bodies, done } => {
+                    for body in bodies.into_iter().filter(|_| answer.is_ok()) {
+                        match body {
+                            Body::Punch(punch) => drop(punch_to.send(punch)),
+                            Body::Notice(notice) => drop(notice_to.send(notice)),
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                    done
+                }
+                Request::Begin { command_id, attempt, device, done } => {
+                    let command_id = command_id.as_bytes().to_vec();
+                    let state = CommandState::Started;
+                    let report =
+                        CommandReport { command_id, attempt, device, ..Default::default() };
+                    let _ = report_to.send((state, report));
+                    done
+                }
+                Request::Report { report, done } => {
+                    let _ = report_to.send((report.state(), report));
+                    done
+                }
+            };
+            let _ = done.send(answer);
+        }
+    });
+    Journal { recorder, punches, notices, reports, is_full }
+}
+
+/// A running part with everything around it.
+pub(super) struct Shop {
+    pub(super) journal: Journal,
+    jobs: mpsc::Sender<Job>,
+    pub(super) health: watch::Receiver<DeviceHealth>,
+    pub(super) part: tokio::task::JoinHandle<()>,
+    pub(super) stop: CancellationToken,
+    _guard: DropGuard,
+}
+
+pub(super) fn config(sim: &ClockSim) -> ClockConfig {
+    let mut config = ClockConfig::new("pointeuse", &sim.addr().to_string());
+    config.poll_interval_s = 3600;
+    config
+}
+
+pub(super) fn open_shop(config: ClockConfig) -> Shop {
+    let journal = journal();
+    let (jobs, taken) = mpsc::channel(8);
+    let (health_to, health) = watch::channel(DeviceHealth::default());
+    let stop = CancellationToken::new();
+    let recorder = journal.recorder.clone();
+    let until = stop.clone();
+    let part = tokio::spawn(async move {
+        ClockPart::run_with(config, brisk(), recorder, taken, health_to, until).await.unwrap();
+    });
+    Shop { journal, jobs, health, part, _guard: stop.clone().drop_guard(), stop }
+}
+
+impl Shop {
+    pub(super) async fn punch(&mut self) -> Punch {
+        timeout(PATIENCE, self.journal.punches.recv()).await.expect("a punch").unwrap()
+    }
+
+    pub(super) async fn punches(&mut self, count: usize) -> Vec<Punch> {
+        let mut punches = Vec::new();
+        while punches.len() < count {
+            punches.push(self.punch().await);
+        }
+        punches
+    }
+
+    pub(super) async fn code(&mut self, code: &str) -> DeviceHealth {
+        let found = timeout(PATIENCE, self.health.wait_for(|health| health.code == code)).await;
+        let found = found.map(|health| health.unwrap().clone());
+        found.unwrap_or_else(|_| panic!("{code} expected, {:?} found", self.health.borrow()))
+    }
+
+    pub(super) async fn read_now(&mut self) -> CommandReport {
+        let command = Command { body: Some(CommandBody::ReadClock(ReadClock {})), ..default() };
+        self.run(command).await
+    }
+
+    /// Sends a command and waits for its end; a reading must have begun first.
+    pub(super) async fn run(&mut self, command: Command) -> CommandReport {
+        let is_reading = matches!(command.body, Some(CommandBody::ReadClock(_)));
+        let id = Uuid::now_v7();
+        self.jobs.send(Job { id, command, interrupted_attempt: Some(1) }).await.unwrap();
+        let mut states = Vec::new();
+        loop {
+            let next = timeout(PATIENCE, self.journal.reports.recv()).await;
+            let (state, report) = next.expect("a report").unwrap();
+            assert_eq!((report.command_id.as_slice(), report.attempt), (&id.as_bytes()[..], 2));
+            states.push(state);
+            if state != CommandState::Started {
+                assert_eq!(states[0] == CommandState::Started, is_reading);
+                return report;
+            }
+        }
+    }
+
+    pub(super) fn assert_quiet(&mut self) {
+        let more = self.journal.punches.try_recv();
+        assert!(more.is_err(), "{more:?}");
+    }
+}
+
+pub(super) fn default<T: Default>() -> T {
+    T::default()
+}

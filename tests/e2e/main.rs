@@ -1,0 +1,13 @@
+//! End-to-end tests: the product against simulated devices and independent judges.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod clock;
+mod escpos;
+mod printer;
+mod pyzk;
