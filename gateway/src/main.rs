@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-fn main() {}
-=======
 //! The process: reads the command line, runs one command, turns its error into one line
 //! and an exit status (0 done, 1 failed, 2 wrong use).
 //!
@@ -41,4 +38,3 @@ fn main() -> ExitCode {
         }
     }
 }
->>>>>>> tunnel
