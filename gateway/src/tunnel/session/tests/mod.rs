@@ -1,5 +1,8 @@
 //! The session against a cloud that speaks frame by frame over a pipe, on paused time.
 
+mod cut;
+mod liveness;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -436,53 +439,6 @@ async fn more_commands_than_the_window_end_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_cloud_is_given_up_after_two_and_a_half_heartbeats() {
-    let log = MemoryLog::with_events(0);
-    let mut cloud = meet(&log).await;
-    cloud.welcome(|_| {}).await;
-    let welcomed = Instant::now();
-    let ended = (&mut cloud.session).await.unwrap();
-    assert_eq!(ended.why, End::Silent);
-    let silence = welcomed.elapsed().as_millis();
-    assert!((29_900..30_200).contains(&silence), "given up after {silence} ms");
-}
-
-#[tokio::test(start_paused = true)]
-async fn any_byte_keeps_the_session_alive() {
-    let log = MemoryLog::with_events(0);
-    let mut cloud = meet(&log).await;
-    cloud.welcome(|_| {}).await;
-    for _ in 0..5 {
-        tokio::time::sleep(Duration::from_secs(25)).await;
-        assert!(!cloud.session.is_finished());
-        cloud.say(Kind::Ping(Ping { t0_ms: 1 })).await;
-        let Some(Kind::Pong(pong)) = cloud.hear().await else { panic!("no pong") };
-        assert_eq!(pong.t0_ms, 1);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_gateway_pings_each_heartbeat_and_learns_the_offset() {
-    let log = MemoryLog::with_events(0);
-    let mut cloud = meet(&log).await;
-    cloud.welcome(|_| {}).await;
-    let mut pings = Vec::new();
-    while pings.len() < 3 {
-        let Some(Ok(Message::Binary(bytes))) = cloud.socket.next().await else { panic!("cut") };
-        let Some(Kind::Ping(ping)) = Frame::decode_bytes(&bytes).unwrap().kind else { continue };
-        pings.push(Instant::now());
-        tokio::time::sleep(Duration::from_millis(40)).await;
-        let t1_ms = ping.t0_ms + 5_020;
-        cloud.say(Kind::Pong(Pong { t0_ms: ping.t0_ms, t1_ms, t2_ms: t1_ms })).await;
-    }
-    // The dice of this test always fall on the short side: nine tenths of 12 s.
-    assert_eq!((pings[1] - pings[0]).as_millis(), 10_800);
-    cloud.state.wait_for(|state| state.cloud_offset_ms.is_some()).await.unwrap();
-    assert_eq!(cloud.state.borrow().cloud_offset_ms, Some(5_000));
-    assert_eq!(log.0.state.lock().unwrap().offset_ms, Some(5_000));
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_clouds_goodbye_is_handed_on_with_its_hint() {
     let log = MemoryLog::with_events(0);
     let mut cloud = meet(&log).await;
@@ -525,59 +481,4 @@ async fn what_is_no_frame_ends_the_session() {
     cloud.welcome(|_| {}).await;
     cloud.socket.send(Message::Binary(vec![0xff, 0xff, 0xff].into())).await.unwrap();
     assert_eq!(cloud.goodbye().await, Some(u32::from(close::MALFORMED)));
-}
-
-/// Bytes of the cloud's side of a whole session, for cutting anywhere.
-fn cloud_bytes() -> Vec<Vec<u8>> {
-    let welcome = Welcome {
-        version: 1,
-        session_generation: 1,
-        up_epoch: EPOCH,
-        up_durable: 0,
-        down_epoch: DOWN_EPOCH,
-        down_resume_from: 1,
-        heartbeat_ms: HEARTBEAT_MS,
-        server_time_ms: NOW_MS,
-        up_window_events: 256,
-        up_window_bytes: 262_144,
-        mode: 0,
-    };
-    let challenge =
-        Challenge { nonce: vec![5; 32], version_min: 1, version_max: 1, server_time_ms: NOW_MS };
-    let commands = Commands { epoch: DOWN_EPOCH, commands: vec![command(1), command(2)] };
-    [Kind::Challenge(challenge), Kind::Welcome(welcome), Kind::Commands(commands)]
-        .into_iter()
-        .map(|kind| {
-            let bytes = Frame::from(kind).encode_bytes().unwrap();
-            let length = u8::try_from(bytes.len()).unwrap();
-            // Unmasked binary frames, as a server writes them.
-            let header = if length < 126 { vec![0x82, length] } else { vec![0x82, 126, 0, length] };
-            [header, bytes].concat()
-        })
-        .collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cut_at_any_byte_ends_the_session_and_loses_nothing() {
-    let whole = cloud_bytes().concat();
-    let commands_from = whole.len() - cloud_bytes()[2].len();
-    for cut_at in 0..=whole.len() {
-        let log = MemoryLog::with_events(3);
-        let mut cloud = meet(&log).await;
-        let (head, _) = whole.split_at(cut_at);
-        tokio::io::AsyncWriteExt::write_all(cloud.socket.get_mut(), head).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        drop(cloud.socket);
-        let ended = cloud.session.await.unwrap();
-        assert!(matches!(ended.why, End::Cut(_)), "cut at {cut_at}: {ended:?}");
-        let recorded = log.commands();
-        let is_whole = cut_at == whole.len();
-        assert_eq!(recorded.is_empty(), !is_whole, "cut at {cut_at} of {commands_from}+");
-        assert_eq!(log.acked(), 0);
-        // What was recorded is resumed after, what was not comes again.
-        let mut again = meet(&log).await;
-        let hello = again.welcome(|_| {}).await;
-        assert_eq!(hello.down.durable, recorded.len() as u64);
-        assert_eq!(again.events().await, [1, 2, 3]);
-    }
 }
