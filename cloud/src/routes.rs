@@ -1,17 +1,24 @@
 //! Wiring: one line per area makes the table of routes and the menu.
 
 use crate::web::{NavItem, Route};
+use crate::{accounting, catalog, recipes, stock, till};
 
 /// Every route of the program.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let areas: [Vec<Route>; 0] = [];
+    let areas = [
+        till::routes(),
+        catalog::routes(),
+        stock::routes(),
+        recipes::routes(),
+        accounting::routes(),
+    ];
     areas.into_iter().flatten().collect()
 }
 
 /// The menu, in the order it is shown.
 #[must_use]
 pub fn nav() -> Vec<NavItem> {
-    let areas: [&[NavItem]; 0] = [];
+    let areas = [till::NAV, catalog::NAV, stock::NAV, recipes::NAV, accounting::NAV];
     areas.into_iter().flatten().copied().collect()
 }
