@@ -11,7 +11,7 @@ mod pages;
 mod service;
 mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use model::{Issued, LocationKind, Movement, NewLocation, Receipt, Source, StockError};
 pub use pages::{NAV, routes};
