@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod db;
+pub mod home;
 pub mod i18n;
 pub mod identity;
 pub mod money;
