@@ -8,6 +8,7 @@ pub mod accounting;
 pub mod app;
 pub mod catalog;
 pub mod db;
+pub mod home;
 pub mod i18n;
 pub mod identity;
 pub mod money;
