@@ -6,9 +6,12 @@
 
 pub mod app;
 pub mod db;
+pub mod gateways;
 pub mod i18n;
 pub mod identity;
+pub mod ingest;
 pub mod money;
+pub mod people;
 pub mod print;
 pub mod quantity;
 pub mod routes;
