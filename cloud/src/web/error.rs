@@ -35,6 +35,8 @@ pub enum Error {
     Invalid(Vec<FieldFault>),
     /// 409: the act cannot be done as things stand.
     Refused(Message),
+    /// 408: the body came too slowly.
+    TooSlow,
     /// 413 with the limit in bytes.
     TooLarge(usize),
     /// 429 with the seconds to wait.
@@ -57,6 +59,7 @@ impl Error {
             Self::Malformed(_) => 400,
             Self::Invalid(_) => 422,
             Self::Refused(_) => 409,
+            Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::TooMany(_) => 429,
             Self::Unavailable => 503,
@@ -85,6 +88,7 @@ impl Error {
             Self::Invalid(faults) => faults
                 .first()
                 .map_or_else(|| Message::new("error-invalid"), |fault| fault.message.clone()),
+            Self::TooSlow => Message::new("error-too-slow"),
             Self::TooLarge(limit) => Message::new("error-too-large").with("limit", limit),
             Self::TooMany(seconds) => Message::new("error-too-many").with("seconds", seconds),
             Self::Unavailable => Message::new("error-unavailable"),
