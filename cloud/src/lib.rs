@@ -4,13 +4,22 @@
 //! `web`, `i18n`, `money`, `quantity`, `time`) names no area; areas use each
 //! other's doors only, and only to their left in the order that `tidy` holds.
 
+pub mod accounting;
 pub mod app;
+pub mod catalog;
 pub mod db;
+pub mod gateways;
+pub mod home;
 pub mod i18n;
 pub mod identity;
+pub mod ingest;
 pub mod money;
+pub mod people;
 pub mod print;
 pub mod quantity;
+pub mod recipes;
 pub mod routes;
+pub mod stock;
+pub mod till;
 pub mod time;
 pub mod web;

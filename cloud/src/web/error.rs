@@ -16,6 +16,24 @@ pub struct FieldFault {
     pub message: Message,
 }
 
+/// The faults of a form being shown again; empty when it is shown first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<FieldFault>);
+
+impl Faults {
+    /// What is wrong with a field, or nothing: `{{ faults.of("email", page) }}`.
+    #[must_use]
+    pub fn of(&self, field: &str, page: &super::Page) -> String {
+        let fault = self.0.iter().find(|fault| fault.field == field);
+        fault.map(|fault| page.texts.say(&fault.message)).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|fault| fault.field == field)
+    }
+}
+
 /// An outcome other than success.
 #[derive(Debug)]
 pub enum Error {
@@ -35,6 +53,8 @@ pub enum Error {
     Invalid(Vec<FieldFault>),
     /// 409: the act cannot be done as things stand.
     Refused(Message),
+    /// 408: the body came too slowly.
+    TooSlow,
     /// 413 with the limit in bytes.
     TooLarge(usize),
     /// 429 with the seconds to wait.
@@ -57,6 +77,7 @@ impl Error {
             Self::Malformed(_) => 400,
             Self::Invalid(_) => 422,
             Self::Refused(_) => 409,
+            Self::TooSlow => 408,
             Self::TooLarge(_) => 413,
             Self::TooMany(_) => 429,
             Self::Unavailable => 503,
@@ -85,6 +106,7 @@ impl Error {
             Self::Invalid(faults) => faults
                 .first()
                 .map_or_else(|| Message::new("error-invalid"), |fault| fault.message.clone()),
+            Self::TooSlow => Message::new("error-too-slow"),
             Self::TooLarge(limit) => Message::new("error-too-large").with("limit", limit),
             Self::TooMany(seconds) => Message::new("error-too-many").with("seconds", seconds),
             Self::Unavailable => Message::new("error-unavailable"),

@@ -12,3 +12,14 @@ error-unavailable = Le service est momentanément indisponible. Réessayez dans 
 error-internal = Une erreur interne s'est produite. Elle a été enregistrée ; réessayez, puis prévenez l'assistance si elle persiste.
 error-contention = Une autre opération modifiait les mêmes données. Réessayez.
 error-key-reused = Cette opération a déjà été faite avec un autre contenu. Rechargez la page et recommencez.
+error-too-slow = L'envoi n'est pas arrivé à temps. Vérifiez la connexion et recommencez.
+error-title = Un problème est survenu
+error-reference = Référence à donner à l'assistance :
+error-home = Revenir à l'accueil
+
+layout-skip = Aller au contenu
+layout-menu = Menu
+layout-account = Mon compte
+layout-sign-out = Se déconnecter
+layout-confirm = Confirmer
+layout-cancel = Annuler

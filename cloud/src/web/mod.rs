@@ -8,16 +8,35 @@
 //! read by [`Request::form`], which checks the CSRF token first; there is no other
 //! way to the body of a browser's request.
 
+pub(crate) mod assets;
+mod body;
+mod cookies;
+mod dispatch;
 mod error;
+mod failure;
+mod headers;
+mod listen;
+mod metrics;
 mod page;
+mod peer;
+mod rate;
 mod request;
 mod response;
+mod server;
 mod session;
 mod table;
+pub mod upgrade;
 
-pub use error::{Error, FieldFault, Result};
+pub use cookies::{NoRandomness, SESSION_SECONDS, random_token};
+pub use dispatch::Readiness;
+pub use error::{Error, Faults, FieldFault, Result};
+pub use listen::Listener;
+pub use metrics::Metrics;
 pub use page::{NavItem, Page};
+pub use peer::{Network, NetworkError, Proxies};
+pub use rate::{Allowance, RateLimits};
 pub use request::{Peer, Request};
 pub use response::Response;
+pub use server::{Server, ServerLimits, ServerParts};
 pub use session::{Permission, Session, Sessions};
-pub use table::{Access, Method, RateClass, Route, Table, TableError, delete, get, post, put};
+pub use table::{Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put};

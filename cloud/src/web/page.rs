@@ -58,9 +58,46 @@ impl Page {
         self.texts.with(id, &[(name, value.to_string())])
     }
 
+    /// The name of an act of the audit log: text `act-till-sale` for `till.sale`, or the
+    /// word itself where nobody gave it a name.
+    pub fn act_name(&self, act: &str) -> String {
+        let id = format!("act-{}", act.replace(['.', '_'], "-"));
+        let name = self.texts.get(&id);
+        if name == id { act.to_owned() } else { name }
+    }
+
     /// Where an embedded file is served: `{{ page.asset("app.css") }}`.
     pub fn asset(&self, name: &str) -> String {
-        format!("/assets/{name}")
+        super::assets::path(name)
+    }
+
+    /// A picture of the icon sprite: `<use href="{{ page.icon("clock") }}"/>`.
+    pub fn icon(&self, name: &str) -> String {
+        format!("{}#{name}", super::assets::path("icons.svg"))
+    }
+
+    /// The menu as headings with their entries.
+    pub fn nav_groups(&self) -> Vec<(&'static str, Vec<NavItem>)> {
+        let mut groups: Vec<(&'static str, Vec<NavItem>)> = Vec::new();
+        for item in &self.nav {
+            match groups.iter_mut().find(|(group, _)| *group == item.group) {
+                Some((_, items)) => items.push(*item),
+                None => groups.push((item.group, vec![*item])),
+            }
+        }
+        groups
+    }
+
+    /// The first letters of the reader's name.
+    pub fn initials(&self) -> String {
+        let name = self.session.as_ref().map_or("", |session| session.user_name.as_str());
+        let letters = name.split_whitespace().filter_map(|word| word.chars().next()).take(2);
+        letters.flat_map(char::to_uppercase).collect()
+    }
+
+    /// A fresh idempotency key for a form.
+    pub fn new_key(&self) -> String {
+        uuid::Uuid::now_v7().to_string()
     }
 
     /// True for the menu entry the reader is in.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::error::{Error, Result};
 use super::page::Page;
+use super::rate::{Allowance, RateLimits};
 use super::session::Session;
 use crate::app::App;
 use crate::db::{Actor, CompanyId, IdempotencyKey};
@@ -30,6 +31,9 @@ pub struct Request {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) peer: Peer,
+    /// True when the browser reached us by TLS, also through a proxy.
+    pub(super) secure: bool,
+    pub(super) limits: Arc<RateLimits>,
     pub(super) session: Option<Session>,
     /// Token of a form shown before anybody signed in (the login).
     pub(super) visitor_csrf: Option<String>,
@@ -58,9 +62,39 @@ impl Request {
         &self.path
     }
 
+    /// The path with its query, as asked.
+    #[must_use]
+    pub fn path_and_query(&self) -> String {
+        let query = &self.query;
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+
     #[must_use]
     pub const fn peer(&self) -> Peer {
         self.peer
+    }
+
+    /// True when the browser reached us by TLS.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Takes one try of what `key` names (`login:someone@example.dz`); 429 when there
+    /// is none left.
+    pub fn take_try(&self, key: &str, allowance: Allowance) -> Result<()> {
+        self.limits.take(key, allowance, self.app.time.now()).map_err(Error::TooMany)
+    }
+
+    /// Gives all tries back, after a success.
+    pub fn forgive_tries(&self, key: &str) {
+        self.limits.forgive(key, self.app.time.now());
+    }
+
+    /// The session cookie as the browser sent it.
+    #[must_use]
+    pub fn session_cookie(&self) -> Option<&str> {
+        self.cookie(super::cookies::session_name(self.secure))
     }
 
     /// The session. Routes that need a permission or a sign-in always have one.
@@ -155,13 +189,23 @@ impl Request {
             || self.header("accept").is_some_and(|accept| accept.starts_with("application/json"))
     }
 
+    /// True when the visitor's cookie does not hold this token yet.
+    pub(super) fn cookie_is_other(&self, token: &str) -> bool {
+        self.cookie(super::cookies::visitor_name(self.secure)) != Some(token)
+    }
+
     /// The CSRF token forms of this request must carry.
     pub(super) fn csrf_token(&self) -> &str {
         let session = self.session.as_ref().map(|session| session.csrf_token.as_str());
         session.or(self.visitor_csrf.as_deref()).unwrap_or_default()
     }
 
-    fn check_csrf(&self) -> Result<()> {
+    /// True when a browser navigates.
+    pub(super) fn wants_html(&self) -> bool {
+        self.header("accept").is_some_and(|accept| accept.contains("text/html"))
+    }
+
+    pub(super) fn check_csrf(&self) -> Result<()> {
         let sent = self.header(CSRF_HEADER).map(str::to_owned);
         let sent = sent.or_else(|| self.field_unchecked(CSRF_FIELD)).unwrap_or_default();
         let expected = self.csrf_token();

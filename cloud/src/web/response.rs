@@ -3,18 +3,17 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use askama::Template;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Frame;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use hyper::{HeaderMap, StatusCode};
-
-/// The body type that goes to hyper.
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+use tokio_util::sync::CancellationToken;
+use warp::Reply;
 
 /// A stream of server-sent events, each already in wire form by [`Response::event`].
 type EventStream = Pin<Box<dyn Stream<Item = String> + Send>>;
@@ -138,18 +137,67 @@ impl Response {
         }
     }
 
-    pub(crate) fn into_http(self, without_body: bool) -> hyper::Response<Body> {
-        let body = match self.content {
-            _ if without_body => Full::new(Bytes::new()).boxed_unsync(),
-            Content::Whole(bytes) => Full::new(bytes).boxed_unsync(),
+    /// The content type, without its parameters.
+    pub(super) fn is_html(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
+    }
+
+    /// What goes to warp. Event streams end with `stop`, and after a while so that the
+    /// browser comes back and is asked again who it is.
+    pub(super) fn into_warp(
+        self,
+        without_body: bool,
+        stop: CancellationToken,
+    ) -> warp::reply::Response {
+        let mut response = match self.content {
+            Content::Whole(bytes) => hyper::Response::new(bytes).into_response(),
+            Content::Events(_) if without_body => hyper::Response::new("").into_response(),
             Content::Events(events) => {
-                let frames = events.map(|event| Ok(Frame::data(Bytes::from(event))));
-                StreamBody::new(frames).boxed_unsync()
+                let events = Mutex::new(Box::pin(until_stopped(events, stop)) as EventStream);
+                warp::reply::stream(SharedEvents(events)).into_response()
             }
         };
-        let mut response = hyper::Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
+    }
+}
+
+/// How long one event stream may live.
+const EVENTS_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Silence after which a comment is sent, so that proxies and dead browsers are noticed.
+const EVENTS_SILENCE: Duration = Duration::from_secs(15);
+
+fn until_stopped(
+    events: EventStream,
+    stop: CancellationToken,
+) -> impl Stream<Item = String> + Send {
+    let end = async move {
+        tokio::select! {
+            () = stop.cancelled_owned() => {}
+            () = tokio::time::sleep(EVENTS_LIFE) => {}
+        }
+    };
+    // Cancel safe: `next` of a stream may be dropped and asked again.
+    let beating = futures_util::stream::unfold(events, |mut events| async move {
+        match tokio::time::timeout(EVENTS_SILENCE, events.next()).await {
+            Ok(event) => event.map(|event| (event, events)),
+            Err(_) => Some((": still here\n\n".to_owned(), events)),
+        }
+    });
+    beating.take_until(Box::pin(end))
+}
+
+/// warp wants bodies that threads may share, which no stream needs to be: the lock is
+/// never contended, because polling has the only `&mut`.
+struct SharedEvents(Mutex<EventStream>);
+
+impl Stream for SharedEvents {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let events = self.get_mut().0.get_mut();
+        let events = events.unwrap_or_else(std::sync::PoisonError::into_inner);
+        events.as_mut().poll_next(context).map(|event| event.map(|text| Ok(Bytes::from(text))))
     }
 }

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use bytes::Bytes;
 use hyper::HeaderMap;
 
 use super::error::{Error, Result};
@@ -250,6 +249,3 @@ pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value)
 }
-
-/// The body a handler without one gets.
-pub(crate) const NO_BODY: Bytes = Bytes::new();

@@ -1,0 +1,17 @@
+accounting-nav-journal = Journal
+accounting-journal-title = Journal comptable
+accounting-journal = Journal
+accounting-journal-all = Tous les journaux
+accounting-journal-sales = Ventes (VT)
+accounting-journal-purchases = Achats (AC)
+accounting-journal-cash = Caisse (CA)
+accounting-journal-bank = Banque (BQ)
+accounting-journal-miscellaneous = Opérations diverses (OD)
+accounting-filter = Filtrer
+accounting-col-account = Compte
+accounting-col-name = Intitulé
+accounting-col-debit = Débit (DA)
+accounting-col-credit = Crédit (DA)
+accounting-total = Total
+accounting-empty = Aucune écriture pour ce choix.
+accounting-next = Écritures plus anciennes

@@ -1,0 +1,269 @@
+//! The first minute of a session: whose signature is this, and where do the logs
+//! stand. Everything a session begins with is one transaction.
+
+use fournil_protocol::hello::{self, Hello, Mode};
+use fournil_protocol::limits::{ID_BYTES, SIGNATURE_BYTES};
+use fournil_protocol::{close, common_version};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use uuid::Uuid;
+
+use super::health::{self, add_cloud_notice};
+use super::model::{DownResume, Head, Resume, UpResume, resume};
+use super::session::End;
+use super::sql::sessions::{self as sql, Accepted, NewSession};
+use crate::db::{Act, Actor, ActorKind, CompanyId, Db, DbError};
+
+/// A gateway whose signature was good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) company: CompanyId,
+    pub(super) gateway_id: Uuid,
+    pub(super) name: String,
+}
+
+impl Identity {
+    pub(super) fn actor(&self) -> Actor {
+        Actor {
+            company: self.company,
+            kind: ActorKind::Gateway(self.gateway_id),
+            label: self.name.clone(),
+        }
+    }
+}
+
+/// What a session begins with.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) generation: u64,
+    pub(super) mode: Mode,
+    pub(super) up_epoch: u64,
+    pub(super) up_durable: u64,
+    pub(super) down_epoch: u64,
+    /// The gateway has the down log up to here.
+    pub(super) down_durable: u64,
+    /// The cloud has sent up to here.
+    pub(super) down_sent: u64,
+}
+
+/// Checks version and signature. The name signed for is ours, so a signature given to
+/// another server is worth nothing here.
+pub(super) async fn identify(
+    db: &Db,
+    public_name: &str,
+    nonce: &[u8],
+    hello: &Hello,
+) -> Result<Identity, End> {
+    if common_version(hello.version, hello.version) != Some(hello.version) {
+        return Err(End::of(close::VERSION, "no common protocol version: update this gateway"));
+    }
+    let unknown = || End::of(close::UNKNOWN_KEY, "gateway or key not known: enrol it again");
+    if hello.gateway_id.len() != ID_BYTES || hello.signature.len() != SIGNATURE_BYTES {
+        return Err(unknown());
+    }
+    let gateway_id = Uuid::from_slice(&hello.gateway_id).map_err(|_| unknown())?;
+    let row = sql::find_hello(db.pool(), gateway_id).await.map_err(|e| End::of_db(&e))?;
+    let row = row.ok_or_else(unknown)?;
+    if row.state == "revoked" {
+        return Err(End::of(close::REVOKED, "this gateway was revoked"));
+    }
+    let signed = hello::signed_bytes(hello.version, public_name, nonce, &hello.gateway_id);
+    let is_signed = row.public_keys.iter().any(|key| {
+        UnparsedPublicKey::new(&ED25519, key).verify(&signed, &hello.signature).is_ok()
+    });
+    if is_signed {
+        return Ok(Identity { company: row.company, gateway_id, name: row.name });
+    }
+    if hello.server_name != public_name {
+        let reason = format!(
+            "signed for '{}', this server is '{public_name}': enrol with its own name",
+            hello.server_name
+        );
+        return Err(End::of(close::UNKNOWN_KEY, &reason));
+    }
+    Err(unknown())
+}
+
+/// Where a session runs and from where it came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'p> {
+    pub(super) node: &'p str,
+    pub(super) peer: &'p str,
+}
+
+/// Opens the session: new generation, both logs, clone signals; one transaction.
+pub(super) async fn open(
+    db: &Db,
+    identity: &Identity,
+    hello: &Hello,
+    place: Place<'_>,
+) -> Result<Opened, End> {
+    let mut act = db.begin(&identity.actor()).await.map_err(|e| End::of_db(&e))?;
+    let opened = open_in(&mut act, identity, hello, place).await?;
+    act.hint(health::TOPIC, Some(identity.gateway_id));
+    act.commit().await.map_err(|e| End::of_db(&e))?;
+    Ok(opened)
+}
+
+async fn open_in(
+    act: &mut Act,
+    identity: &Identity,
+    hello: &Hello,
+    place: Place<'_>,
+) -> Result<Opened, End> {
+    let (company, gateway_id) = (identity.company, identity.gateway_id);
+    let db_end = |error: DbError| End::of_db(&error);
+    let locked = sql::lock(act.connection(), company, gateway_id).await.map_err(db_end)?;
+    let Some(mut locked) = locked.filter(|locked| locked.state == "active") else {
+        return Err(End::of(close::REVOKED, "this gateway was revoked"));
+    };
+    let (up, is_closed) = sql::known_up(act.connection(), company, gateway_id, hello.up.epoch)
+        .await
+        .map_err(db_end)?;
+    locked.known.up = up;
+    locked.known.is_closed_epoch = is_closed;
+    let resume = resume(&locked.known, hello);
+    let generation = locked.generation + 1;
+    let session = NewSession { generation, node: place.node, peer: place.peer };
+    sql::begin(act.connection(), company, gateway_id, &session).await.map_err(db_end)?;
+    if locked.mode == "read_only" || resume.suspicion.is_some() {
+        return open_read_only(act, identity, hello, generation, &locked, &resume)
+            .await
+            .map_err(db_end);
+    }
+    let accepted = Accepted {
+        generation,
+        software: &hello.software,
+        incarnation: hello.incarnation,
+        boot_id: &hello.boot_id,
+        head: Head {
+            epoch: hello.up.epoch,
+            seq: hello.up.last,
+            hash: hello.up.head_hash.clone(),
+        },
+    };
+    sql::accept(act.connection(), company, gateway_id, &accepted).await.map_err(db_end)?;
+    let up_durable = resume_up(act, gateway_id, hello, resume.up).await.map_err(db_end)?;
+    let down = resume_down(act, gateway_id, &locked, resume.down).await.map_err(db_end)?;
+    Ok(Opened {
+        generation,
+        mode: Mode::Normal,
+        up_epoch: hello.up.epoch,
+        up_durable,
+        down_epoch: down.epoch,
+        down_durable: down.durable,
+        down_sent: down.sent,
+    })
+}
+
+/// A suspected copy may speak, and nothing it says becomes known: both copies stay out
+/// until a person decides.
+async fn open_read_only(
+    act: &mut Act,
+    identity: &Identity,
+    hello: &Hello,
+    generation: u64,
+    locked: &sql::Locked,
+    resume: &Resume,
+) -> Result<Opened, DbError> {
+    let (company, gateway_id) = (identity.company, identity.gateway_id);
+    let reason = resume.suspicion.map(super::model::Suspicion::word);
+    sql::accept_read_only(act.connection(), company, gateway_id, generation, reason).await?;
+    if let (Some(reason), "normal") = (reason, locked.mode.as_str()) {
+        add_cloud_notice(act, gateway_id, "clone-suspected", reason).await?;
+    }
+    let followed = locked.known.up.filter(|up| up.epoch == hello.up.epoch);
+    let first_kept = hello.up.first_kept.max(1);
+    Ok(Opened {
+        generation,
+        mode: Mode::ReadOnly,
+        up_epoch: hello.up.epoch,
+        up_durable: followed.map_or(first_kept - 1, |up| up.durable.min(hello.up.last)),
+        down_epoch: locked.known.down_epoch,
+        down_durable: locked.known.down_durable,
+        down_sent: locked.known.down_durable,
+    })
+}
+
+async fn resume_up(
+    act: &mut Act,
+    gateway_id: Uuid,
+    hello: &Hello,
+    resume: UpResume,
+) -> Result<u64, DbError> {
+    let company = act.company();
+    match resume {
+        UpResume::Follow { durable } => Ok(durable),
+        UpResume::Gap { first_lost, last_lost } => {
+            let detail = format!("{first_lost}-{last_lost}");
+            add_cloud_notice(act, gateway_id, "events-lost", &detail).await?;
+            let connection = act.connection();
+            super::sql::intake::advance_watermark(
+                connection,
+                company,
+                gateway_id,
+                hello.up.epoch,
+                last_lost,
+            )
+            .await?;
+            Ok(last_lost)
+        }
+        UpResume::NewJournal { lost_after, first_kept } => {
+            let durable = first_kept - 1;
+            let connection = act.connection();
+            sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, durable).await?;
+            if let Some(lost_after) = lost_after {
+                sql::doubt_in_flight(act.connection(), company, gateway_id).await?;
+                add_cloud_notice(act, gateway_id, "journal-lost", &lost_after.to_string()).await?;
+                act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
+            }
+            if durable > 0 {
+                let detail = format!("1-{durable}");
+                add_cloud_notice(act, gateway_id, "events-lost", &detail).await?;
+            }
+            Ok(durable)
+        }
+    }
+}
+
+/// Where the down log stands as a session begins.
+struct DownStand {
+    epoch: u64,
+    durable: u64,
+    sent: u64,
+}
+
+async fn resume_down(
+    act: &mut Act,
+    gateway_id: Uuid,
+    locked: &sql::Locked,
+    resume: DownResume,
+) -> Result<DownStand, DbError> {
+    let company = act.company();
+    match resume {
+        DownResume::Follow { durable } => {
+            let epoch = locked.known.down_epoch;
+            let connection = act.connection();
+            super::sql::outbox::delivered(connection, company, gateway_id, epoch, durable).await?;
+            Ok(DownStand { epoch, durable, sent: locked.known.down_next - 1 })
+        }
+        DownResume::Begin => {
+            let epoch = random_epoch();
+            sql::begin_down_log(act.connection(), company, gateway_id, epoch).await?;
+            Ok(DownStand { epoch, durable: 0, sent: 0 })
+        }
+    }
+}
+
+/// A random epoch, never 0: that says "never held a command".
+fn random_epoch() -> u64 {
+    let mut bytes = [0; 8];
+    // The system's randomness does not fail once the system runs; a time-ordered id
+    // still tells two logs apart if it did.
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        bytes = u64::try_from(Uuid::now_v7().as_u128() & u128::from(u64::MAX))
+            .unwrap_or(1)
+            .to_be_bytes();
+    }
+    u64::from_be_bytes(bytes).max(1)
+}

@@ -1,0 +1,508 @@
+//! One live tunnel over a stream of WebSocket messages, whatever carries them.
+//!
+//! Challenge, Hello, Welcome; then events up and commands down until one side ends it.
+//! Everything happens in one task, in order: while a batch is being committed nothing is
+//! read, and TCP tells the shop to wait. Nothing here holds a lock across a wait.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::hello::{Challenge, Hello, Mode, Welcome};
+use fournil_protocol::{VERSION_MAX, VERSION_MIN, close, limits};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use prost::Message as _;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use uuid::Uuid;
+
+use super::accept::{self, Identity, Opened, Place};
+use super::hub::{Held, Hub};
+use super::intake;
+use super::lease::{self, Room};
+use super::sql::sessions::{self as sql, SessionEnd};
+use crate::db::DbError;
+
+/// How long the far side may take for its Hello, and for taking one frame.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Frames of events put into one transaction when they have already arrived.
+const FRAMES_PER_COMMIT_MAX: usize = 16;
+/// How long a gateway stays away while the database is.
+const UNAVAILABLE_RETRY_MS: u32 = 5_000;
+
+/// What a session needs of its socket.
+pub trait Socket:
+    Stream<Item = Result<Message, SocketError>> + Sink<Message, Error = SocketError> + Unpin + Send
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, SocketError>>
+        + Sink<Message, Error = SocketError>
+        + Unpin
+        + Send
+{
+}
+
+/// Why a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) code: u16,
+    pub(super) reason: String,
+    retry_after_ms: u32,
+    /// The far side still listens.
+    has_listener: bool,
+}
+
+impl End {
+    pub(super) fn of(code: u16, reason: &str) -> Self {
+        Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
+    }
+
+    fn gone(reason: impl fmt::Display) -> Self {
+        Self { has_listener: false, ..Self::of(0, &reason.to_string()) }
+    }
+
+    /// Nothing can be stored now: the shop keeps its events and comes back.
+    pub(super) fn of_db(error: &DbError) -> Self {
+        match error {
+            DbError::Unavailable(cause) => {
+                tracing::warn!(error = %cause, "tunnel: database unavailable");
+            }
+            other => tracing::error!(error = ?other, "tunnel: statement failed"),
+        }
+        Self {
+            retry_after_ms: UNAVAILABLE_RETRY_MS,
+            ..Self::of(close::UNAVAILABLE, "the cloud cannot store now: come back soon")
+        }
+    }
+}
+
+/// How a session went, for logs and figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The gateway, once it proved who it is.
+    pub gateway_id: Option<Uuid>,
+    /// One of [`fournil_protocol::close`]; 0 when the connection was simply gone.
+    pub code: u16,
+    pub reason: String,
+}
+
+/// Serves one tunnel until it ends.
+pub async fn serve<S: Socket>(hub: &Hub, socket: S, peer: &str) -> Ended {
+    let mut wire = Wire { socket, backlog: VecDeque::new() };
+    let mut known = None;
+    let Err(end) = converse(hub, &mut wire, peer, &mut known).await;
+    wire.say_goodbye(&end).await;
+    let gateway_id = known.as_ref().map(|begun: &Begun| begun.identity.gateway_id);
+    if let Some(begun) = &known {
+        begun.write_end(hub, &end).await;
+        hub.let_go(begun.identity.gateway_id, begun.generation);
+    }
+    tracing::info!(
+        gateway.id = gateway_id.map(tracing::field::display),
+        tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
+        "tunnel ended"
+    );
+    Ended { gateway_id, code: end.code, reason: end.reason }
+}
+
+/// A session that was written down.
+struct Begun {
+    identity: Identity,
+    generation: u64,
+    heard_at: DateTime<Utc>,
+}
+
+impl Begun {
+    /// Writes the end down. When the database is away the row stays open, and the next
+    /// session or this node's next start ends it.
+    async fn write_end(&self, hub: &Hub, end: &End) {
+        let session_end = SessionEnd {
+            generation: self.generation,
+            heard_at: self.heard_at,
+            code: end.code,
+            reason: &end.reason,
+        };
+        let (company, gateway_id) = (self.identity.company, self.identity.gateway_id);
+        let written: Result<(), DbError> = async {
+            let mut act = hub.db().begin(&self.identity.actor()).await?;
+            sql::end(act.connection(), company, gateway_id, &session_end).await?;
+            act.hint(super::health::TOPIC, Some(gateway_id));
+            act.commit().await
+        }
+        .await;
+        if let Err(error) = written {
+            tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel was not written");
+        }
+    }
+}
+
+/// From challenge to end; there is no other way out than an [`End`].
+async fn converse<S: Socket>(
+    hub: &Hub,
+    wire: &mut Wire<S>,
+    peer: &str,
+    known: &mut Option<Begun>,
+) -> Result<std::convert::Infallible, End> {
+    hub.ready().await?;
+    let nonce = nonce()?;
+    wire.send(Kind::Challenge(Challenge {
+        nonce: nonce.to_vec(),
+        version_min: VERSION_MIN,
+        version_max: VERSION_MAX,
+        server_time_ms: hub.now_ms(),
+    }))
+    .await?;
+    let hello = timeout(HELLO_TIMEOUT, wire.hello())
+        .await
+        .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
+    let identity = accept::identify(hub.db(), hub.public_name(), &nonce, &hello).await?;
+    let place = Place { node: hub.node(), peer };
+    let opened = accept::open(hub.db(), &identity, &hello, place).await?;
+    let begun = known.insert(Begun {
+        identity: identity.clone(),
+        generation: opened.generation,
+        heard_at: hub.now(),
+    });
+    tracing::info!(
+        gateway.id = %identity.gateway_id, tunnel.generation = opened.generation,
+        tunnel.mode = ?opened.mode, tunnel.peer = %peer, "tunnel open"
+    );
+    let mode = if opened.mode == Mode::Normal { "normal" } else { "read_only" };
+    let held = hub.hold(&identity, opened.generation, mode);
+    let mut live = Live::new(hub, wire, held, &identity, opened, &hello);
+    live.welcome().await?;
+    live.run(&mut begun.heard_at).await
+}
+
+fn nonce() -> Result<[u8; limits::NONCE_BYTES], End> {
+    let mut nonce = [0; limits::NONCE_BYTES];
+    SystemRandom::new()
+        .fill(&mut nonce)
+        .map_err(|_| End::of(close::UNAVAILABLE, "no randomness for a challenge"))?;
+    Ok(nonce)
+}
+
+/// A session under way.
+struct Live<'s, S> {
+    hub: &'s Hub,
+    wire: &'s mut Wire<S>,
+    held: Held,
+    identity: &'s Identity,
+    opened: Opened,
+    /// What the gateway is ready to hold unconfirmed.
+    window: Room,
+    /// Sequence and bytes of commands sent and not confirmed.
+    in_flight: VecDeque<(u64, usize)>,
+    /// Commands wait for room.
+    has_more: bool,
+    heard: Instant,
+    next_ping: Instant,
+    quarantined: u32,
+}
+
+impl<'s, S: Socket> Live<'s, S> {
+    fn new(
+        hub: &'s Hub,
+        wire: &'s mut Wire<S>,
+        held: Held,
+        identity: &'s Identity,
+        opened: Opened,
+        hello: &Hello,
+    ) -> Self {
+        let bounded = |told: u32, most: u32| if told == 0 { most } else { told.min(most) };
+        let heard = Instant::now();
+        Self {
+            hub,
+            wire,
+            held,
+            identity,
+            opened,
+            window: Room {
+                commands: bounded(hello.down_window_commands, limits::DOWN_WINDOW_COMMANDS),
+                bytes: bounded(hello.down_window_bytes, limits::DOWN_WINDOW_BYTES),
+            },
+            in_flight: VecDeque::new(),
+            has_more: false,
+            heard,
+            next_ping: heard + hub.heartbeat(),
+            quarantined: 0,
+        }
+    }
+
+    /// Welcomes the gateway and sends again what it has not confirmed.
+    async fn welcome(&mut self) -> Result<(), End> {
+        let heartbeat_ms = u32::try_from(self.hub.heartbeat().as_millis())
+            .unwrap_or(limits::HEARTBEAT_MS_DEFAULT);
+        self.wire
+            .send(Kind::Welcome(Welcome {
+                version: VERSION_MAX,
+                session_generation: self.opened.generation,
+                up_epoch: self.opened.up_epoch,
+                up_durable: self.opened.up_durable,
+                down_epoch: self.opened.down_epoch,
+                down_resume_from: self.opened.down_durable + 1,
+                heartbeat_ms,
+                server_time_ms: self.hub.now_ms(),
+                up_window_events: limits::UP_WINDOW_EVENTS,
+                up_window_bytes: limits::UP_WINDOW_BYTES,
+                mode: self.opened.mode as i32,
+            }))
+            .await?;
+        if self.opened.mode != Mode::Normal {
+            return Ok(());
+        }
+        if self.opened.down_sent > self.opened.down_durable {
+            let (epoch, durable) = (self.opened.down_epoch, self.opened.down_durable);
+            let again = lease::unconfirmed(self.hub.db(), self.identity, epoch, durable).await?;
+            self.send_commands(again).await?;
+        }
+        self.send_new().await
+    }
+
+    /// Cancel safety: every branch waits for something that keeps what it has when it is
+    /// dropped (a stream's next, a stored wake-up, a watched value, a timer).
+    async fn run(
+        &mut self,
+        heard_at: &mut DateTime<Utc>,
+    ) -> Result<std::convert::Infallible, End> {
+        loop {
+            let silence_max =
+                self.hub.heartbeat() * limits::DEAD_AFTER_TENTHS_OF_HEARTBEAT / 10;
+            let dead_at = self.heard + silence_max;
+            let (wake, orders) = self.held.parts();
+            tokio::select! {
+                biased;
+                end = orders.first() => return Err(end),
+                message = self.wire.next() => {
+                    self.heard = Instant::now();
+                    self.next_ping = self.heard + self.hub.heartbeat();
+                    *heard_at = self.hub.now();
+                    self.on_message(message?).await?;
+                }
+                () = wake.notified() => self.send_new().await?,
+                () = sleep_until(self.next_ping.min(dead_at)) => {
+                    if Instant::now() >= dead_at {
+                        return Err(End::of(close::HEARTBEAT_LOST, "nothing was heard for too long"));
+                    }
+                    self.next_ping += self.hub.heartbeat();
+                    self.wire.send(Kind::Ping(Ping { t0_ms: self.hub.now_ms() })).await?;
+                }
+            }
+        }
+    }
+
+    async fn on_message(&mut self, message: Message) -> Result<(), End> {
+        let Some(frame) = read_frame(message)? else { return Ok(()) };
+        match frame.kind {
+            Some(Kind::Events(events)) => self.on_events(events).await,
+            Some(Kind::Ack(ack)) => self.on_ack(ack).await,
+            Some(Kind::Ping(ping)) => {
+                let now = self.hub.now_ms();
+                let pong = Pong { t0_ms: ping.t0_ms, t1_ms: now, t2_ms: self.hub.now_ms() };
+                self.wire.send(Kind::Pong(pong)).await
+            }
+            Some(Kind::Goodbye(goodbye)) => Err(End {
+                has_listener: false,
+                ..End::of(
+                    u16::try_from(goodbye.code).unwrap_or(0),
+                    &format!("the gateway said: {}", goodbye.reason),
+                )
+            }),
+            // Said by a newer gateway, or an answer to our ping: being heard is enough.
+            None | Some(Kind::Pong(_)) => Ok(()),
+            Some(Kind::Challenge(_) | Kind::Hello(_) | Kind::Welcome(_) | Kind::Commands(_)) => {
+                Err(End::of(close::MALFORMED, "a frame that has no place in an open session"))
+            }
+        }
+    }
+
+    /// Takes in this batch and those that have already arrived, then acknowledges once.
+    async fn on_events(&mut self, first: Events) -> Result<(), End> {
+        let mut frames = vec![first];
+        while frames.len() < FRAMES_PER_COMMIT_MAX {
+            match self.wire.arrived_events()? {
+                Some(events) => frames.push(events),
+                None => break,
+            }
+        }
+        if self.opened.mode != Mode::Normal {
+            return self.on_events_read_only(&frames).await;
+        }
+        let (db, sink) = (self.hub.db(), self.hub.sink());
+        let took =
+            intake::take(db, sink, self.identity, &frames, self.opened.up_epoch).await?;
+        self.wire.send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None })).await?;
+        if took.has_gap {
+            return Err(End::of(close::RESYNC, "events are missing between two batches"));
+        }
+        Ok(())
+    }
+
+    async fn on_events_read_only(&mut self, frames: &[Events]) -> Result<(), End> {
+        let count: usize = frames.iter().map(|frame| frame.events.len()).sum();
+        self.quarantined = self.quarantined.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        if self.quarantined > limits::UP_WINDOW_EVENTS {
+            return Err(End::of(close::OVERLOAD, "more events than may be sent unacknowledged"));
+        }
+        let generation = self.opened.generation;
+        intake::quarantine(self.hub.db(), self.identity, generation, frames).await
+    }
+
+    async fn on_ack(&mut self, ack: Ack) -> Result<(), End> {
+        let Some(durable) = ack.down_durable else { return Ok(()) };
+        if durable <= self.opened.down_durable || self.opened.mode != Mode::Normal {
+            return Ok(());
+        }
+        if durable > self.opened.down_sent {
+            return Err(End::of(close::RESYNC, "a command was confirmed that was never sent"));
+        }
+        lease::confirm(self.hub.db(), self.identity, self.opened.generation, durable).await?;
+        self.opened.down_durable = durable;
+        while self.in_flight.front().is_some_and(|(seq, _)| *seq <= durable) {
+            self.in_flight.pop_front();
+        }
+        if self.has_more { self.send_new().await } else { Ok(()) }
+    }
+
+    /// Leases what there is room for and sends it.
+    async fn send_new(&mut self) -> Result<(), End> {
+        if self.opened.mode != Mode::Normal {
+            return Ok(());
+        }
+        let used: usize = self.in_flight.iter().map(|(_, bytes)| bytes).sum();
+        let used_bytes = u32::try_from(used).unwrap_or(u32::MAX);
+        let used_commands = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+        let room = Room {
+            commands: self.window.commands.saturating_sub(used_commands),
+            bytes: self.window.bytes.saturating_sub(used_bytes),
+        };
+        if room.commands == 0 {
+            self.has_more = true;
+            return Ok(());
+        }
+        let generation = self.opened.generation;
+        let leased = lease::lease(self.hub.db(), self.identity, generation, room).await?;
+        self.has_more = leased.has_more;
+        self.send_commands(leased.commands).await
+    }
+
+    async fn send_commands(
+        &mut self,
+        commands: Vec<fournil_protocol::command::Command>,
+    ) -> Result<(), End> {
+        for commands in lease::frames(commands) {
+            for command in &commands {
+                self.in_flight.push_back((command.seq, command.encoded_len()));
+                self.opened.down_sent = self.opened.down_sent.max(command.seq);
+            }
+            let epoch = self.opened.down_epoch;
+            self.wire.send(Kind::Commands(Commands { epoch, commands })).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The socket, frame by frame.
+struct Wire<S> {
+    socket: S,
+    /// Read ahead while looking for more events; handled before the socket.
+    backlog: VecDeque<Message>,
+}
+
+impl<S: Socket> Wire<S> {
+    async fn send(&mut self, kind: Kind) -> Result<(), End> {
+        let bytes = Frame::from(kind)
+            .encode_bytes()
+            .map_err(|error| End::of(close::MALFORMED, &error.to_string()))?;
+        match timeout(SEND_TIMEOUT, self.socket.send(Message::binary(bytes))).await {
+            Ok(sent) => sent.map_err(End::gone),
+            Err(_) => Err(End::of(close::SLOW_CONSUMER, "the gateway does not read")),
+        }
+    }
+
+    /// The next message. Cancel safe: nothing is taken before it is returned.
+    async fn next(&mut self) -> Result<Message, End> {
+        if let Some(message) = self.backlog.pop_front() {
+            return Ok(message);
+        }
+        match self.socket.next().await {
+            Some(Ok(message)) => Ok(message),
+            Some(Err(error)) => Err(End::gone(error)),
+            None => Err(End::gone("the connection was closed")),
+        }
+    }
+
+    /// More events, if they have arrived; another kind of frame waits for its turn.
+    fn arrived_events(&mut self) -> Result<Option<Events>, End> {
+        if !self.backlog.is_empty() {
+            return Ok(None);
+        }
+        match self.socket.next().now_or_never() {
+            None => Ok(None),
+            Some(None) => Err(End::gone("the connection was closed")),
+            Some(Some(Err(error))) => Err(End::gone(error)),
+            Some(Some(Ok(message))) => {
+                if let Message::Binary(bytes) = &message
+                    && let Ok(Frame { kind: Some(Kind::Events(events)) }) =
+                        Frame::decode_bytes(bytes)
+                {
+                    return Ok(Some(events));
+                }
+                self.backlog.push_back(message);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn hello(&mut self) -> Result<Hello, End> {
+        loop {
+            let message = self.next().await?;
+            match read_frame(message)?.map(|frame| frame.kind) {
+                None => {}
+                Some(Some(Kind::Hello(hello))) => return Ok(hello),
+                Some(_) => return Err(End::of(close::MALFORMED, "the first frame must be Hello")),
+            }
+        }
+    }
+
+    /// Says why and closes; a far side that does not take it is left alone.
+    async fn say_goodbye(&mut self, end: &End) {
+        if !end.has_listener {
+            let _ = timeout(GOODBYE_TIMEOUT, self.socket.close()).await;
+            return;
+        }
+        let goodbye = Goodbye {
+            code: u32::from(end.code),
+            reason: end.reason.clone(),
+            retry_after_ms: end.retry_after_ms,
+        };
+        let bytes = Frame::from(Kind::Goodbye(goodbye)).encode_to_vec();
+        let close = CloseFrame { code: end.code.into(), reason: end.reason.as_str().into() };
+        let saying = async {
+            self.socket.send(Message::binary(bytes)).await?;
+            self.socket.send(Message::Close(Some(close))).await?;
+            self.socket.close().await
+        };
+        let _ = timeout(GOODBYE_TIMEOUT, saying).await;
+    }
+}
+
+/// A frame out of a message; `None` for the WebSocket's own.
+fn read_frame(message: Message) -> Result<Option<Frame>, End> {
+    match message {
+        Message::Binary(bytes) => Frame::decode_bytes(&bytes)
+            .map(Some)
+            .map_err(|error| End::of(close::MALFORMED, &error.to_string())),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
+        Message::Text(_) => Err(End::of(close::MALFORMED, "frames are binary")),
+        Message::Close(_) => Err(End::gone("the gateway closed the connection")),
+    }
+}

@@ -1,0 +1,249 @@
+//! Every statement of the area.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::model::NewPunch;
+use super::service::ClockUser;
+use crate::db::{CompanyId, DbError};
+
+/// Held until the transaction ends: see `ingest`.
+pub(super) async fn lock_numbering(
+    connection: &mut PgConnection,
+    company: CompanyId,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('punches ' || $1::text, 0))",
+        company.0.to_string()
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    punch: &NewPunch,
+) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "insert into punches
+             (company_id, clock_serial, user_id, local_time, state, verify, occurrence, zone,
+              instant, business_date, raw, layout, source, anomalies, gateway_id, recorded_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         on conflict (company_id, clock_serial, user_id, local_time, state, verify, occurrence)
+         do nothing",
+        company.0,
+        punch.clock_serial,
+        punch.user_id,
+        punch.local_time,
+        punch.state,
+        punch.verify,
+        punch.occurrence,
+        punch.zone,
+        punch.instant,
+        punch.business_date,
+        punch.raw,
+        punch.layout,
+        punch.source,
+        &punch.anomalies,
+        gateway_id,
+        punch.recorded_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(super) async fn assign(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    user: &ClockUser,
+    employee_id: Uuid,
+    by: &str,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "insert into clock_users (company_id, clock_serial, user_id, employee_id, assigned_by)
+         values ($1, $2, $3, $4, $5)
+         on conflict (company_id, clock_serial, user_id) do update
+         set employee_id = excluded.employee_id, assigned_by = excluded.assigned_by,
+             assigned_at = now()",
+        company.0,
+        user.clock_serial,
+        user.user_id,
+        employee_id,
+        by
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Which punches a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Filter {
+    pub(super) employee_id: Option<Uuid>,
+    pub(super) day: Option<NaiveDate>,
+    pub(super) clock_serial: Option<String>,
+}
+
+/// A punch as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PunchRow {
+    pub(super) punch_no: i64,
+    pub(super) clock_serial: String,
+    pub(super) user_id: String,
+    pub(super) local_time: String,
+    pub(super) state: i64,
+    pub(super) verify: i64,
+    pub(super) occurrence: i64,
+    pub(super) source: String,
+    pub(super) anomalies: Vec<String>,
+    pub(super) received_at: DateTime<Utc>,
+    pub(super) employee_name: Option<String>,
+}
+
+/// Punches before a number, newest first.
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    filter: &Filter,
+    before: i64,
+    at_most: i64,
+) -> Result<Vec<PunchRow>, DbError> {
+    let rows = sqlx::query_as!(
+        PunchRow,
+        r#"select p.punch_no, p.clock_serial, p.user_id, p.local_time, p.state, p.verify,
+                  p.occurrence, p.source, p.anomalies, p.received_at,
+                  e.name as "employee_name?"
+           from punches p
+           left join clock_users u on u.company_id = p.company_id
+                and u.clock_serial = p.clock_serial and u.user_id = p.user_id
+           left join employees e on e.company_id = u.company_id and e.employee_id = u.employee_id
+           where p.company_id = $1 and p.punch_no < $2
+             and ($3::uuid is null or u.employee_id = $3)
+             and ($4::date is null or p.business_date = $4)
+             and ($5::text is null or p.clock_serial = $5)
+           order by p.punch_no desc
+           limit $6"#,
+        company.0,
+        before,
+        filter.employee_id,
+        filter.day,
+        filter.clock_serial.as_deref(),
+        at_most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// Punches after a number, oldest first: what a live list has not shown yet.
+pub(super) async fn since(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    filter: &Filter,
+    after: i64,
+    at_most: i64,
+) -> Result<Vec<PunchRow>, DbError> {
+    let rows = sqlx::query_as!(
+        PunchRow,
+        r#"select p.punch_no, p.clock_serial, p.user_id, p.local_time, p.state, p.verify,
+                  p.occurrence, p.source, p.anomalies, p.received_at,
+                  e.name as "employee_name?"
+           from punches p
+           left join clock_users u on u.company_id = p.company_id
+                and u.clock_serial = p.clock_serial and u.user_id = p.user_id
+           left join employees e on e.company_id = u.company_id and e.employee_id = u.employee_id
+           where p.company_id = $1 and p.punch_no > $2
+             and ($3::uuid is null or u.employee_id = $3)
+             and ($4::date is null or p.business_date = $4)
+             and ($5::text is null or p.clock_serial = $5)
+           order by p.punch_no
+           limit $6"#,
+        company.0,
+        after,
+        filter.employee_id,
+        filter.day,
+        filter.clock_serial.as_deref(),
+        at_most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// The newest number given, 0 before the first.
+pub(super) async fn newest(
+    connection: &mut PgConnection,
+    company: CompanyId,
+) -> Result<i64, DbError> {
+    let newest = sqlx::query_scalar!(
+        r#"select coalesce(max(punch_no), 0) as "newest!" from punches where company_id = $1"#,
+        company.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(newest)
+}
+
+/// Clocks that ever sent a punch.
+pub(super) async fn clocks(
+    connection: &mut PgConnection,
+    company: CompanyId,
+) -> Result<Vec<String>, DbError> {
+    // A loose index scan: one probe per clock instead of a walk over all punches.
+    let clocks = sqlx::query_scalar!(
+        r#"with recursive clock(serial) as (
+               (select min(clock_serial) from punches where company_id = $1)
+               union all
+               select (select min(p.clock_serial) from punches p
+                       where p.company_id = $1 and p.clock_serial > clock.serial)
+               from clock
+               where clock.serial is not null
+           )
+           select serial as "serial!" from clock where serial is not null order by serial
+           limit 100"#,
+        company.0
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(clocks)
+}
+
+/// A clock user nobody is known to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UnmatchedRow {
+    pub(super) clock_serial: String,
+    pub(super) user_id: String,
+    pub(super) punches: i64,
+    pub(super) last_local_time: String,
+}
+
+pub(super) async fn unmatched(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    at_most: i64,
+) -> Result<Vec<UnmatchedRow>, DbError> {
+    let rows = sqlx::query_as!(
+        UnmatchedRow,
+        r#"select p.clock_serial, p.user_id, count(*) as "punches!",
+                  max(p.local_time) as "last_local_time!"
+           from punches p
+           where p.company_id = $1
+             and not exists (
+                 select from clock_users u
+                 where u.company_id = p.company_id and u.clock_serial = p.clock_serial
+                   and u.user_id = p.user_id)
+           group by p.clock_serial, p.user_id
+           order by p.clock_serial, p.user_id
+           limit $2"#,
+        company.0,
+        at_most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}

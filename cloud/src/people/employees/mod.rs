@@ -1,0 +1,14 @@
+//! Employees: who works here. Kept small: a name, a job, and whether they still do.
+//!
+//! Invariant: nobody is ever removed or set inactive by the program; people decide.
+//! Door: [`add`], [`set_active`], [`active`].
+
+mod service;
+mod sql;
+
+pub mod pages;
+#[cfg(test)]
+mod tests;
+
+pub use service::{active, add, set_active};
+pub use sql::Employee;

@@ -1,0 +1,15 @@
+stock-nav = Stock
+stock-title = Stock
+stock-search = Nom ou code
+stock-kind = Type
+stock-kind-all = Tous les types
+stock-filter = Filtrer
+stock-total-value = Valeur du stock (DA)
+stock-col-code = Code
+stock-col-name = Produit
+stock-col-quantity = Quantité
+stock-col-places = Emplacements
+stock-col-value = Valeur (DA)
+stock-none = épuisé
+stock-empty = Aucun produit pour ce choix.
+stock-next = Produits suivants

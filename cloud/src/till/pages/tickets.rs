@@ -1,0 +1,183 @@
+//! The list of tickets, and one ticket with the story of its paper.
+
+use askama::Template;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::super::{paper, service, sql};
+use crate::db::Begun;
+use crate::time;
+use crate::web::{Error, Page, Request, Response, Result};
+
+#[derive(Deserialize)]
+struct Filter {
+    #[serde(default)]
+    day: String,
+    #[serde(default)]
+    code: String,
+    /// `<unix microseconds>.<ticket id>` of the last row of the page before.
+    before: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "till/templates/tickets.html")]
+struct TicketsPage {
+    page: Page,
+    day: String,
+    code: String,
+    tickets: Vec<TicketRow>,
+    next: Option<String>,
+}
+
+struct TicketRow {
+    ticket_id: Uuid,
+    code: String,
+    sold_at: String,
+    till: String,
+    cashier: String,
+    total: String,
+}
+
+/// Tickets, newest first.
+pub(super) async fn list(request: Request) -> Result<Response> {
+    let filter: Filter = request.query()?;
+    let company = request.company()?;
+    let day = filter.day.parse::<NaiveDate>().ok();
+    let before = filter.before.as_deref().and_then(read_cursor);
+    let mut scope = request.app().db.read(company).await?;
+    let code = filter.code.trim();
+    let mut tickets = sql::list_tickets(scope.connection(), company, day, code, before).await?;
+    let rows = usize::try_from(sql::PAGE_TICKETS).unwrap_or(usize::MAX);
+    let has_more = tickets.len() > rows;
+    tickets.truncate(rows);
+    let last = tickets.last().filter(|_| has_more);
+    let day_word = day.map(|day| day.to_string()).unwrap_or_default();
+    let next = last.and_then(|last| {
+        let before = format!("{}.{}", last.sold_at.timestamp_micros(), last.ticket_id);
+        serde_urlencoded::to_string([("day", &*day_word), ("code", code), ("before", &before)]).ok()
+    });
+    let tickets = tickets
+        .into_iter()
+        .map(|ticket| TicketRow {
+            sold_at: time::french_minute(ticket.sold_at, time::zone(&ticket.zone)),
+            total: ticket.total.french(),
+            ticket_id: ticket.ticket_id,
+            code: ticket.code,
+            till: ticket.till,
+            cashier: ticket.cashier,
+        })
+        .collect();
+    let page = request.page("till-tickets-title");
+    Response::html(&TicketsPage { page, day: day_word, code: code.to_owned(), tickets, next })
+}
+
+fn read_cursor(cursor: &str) -> Option<(chrono::DateTime<chrono::Utc>, Uuid)> {
+    let (at, id) = cursor.split_once('.')?;
+    let at = chrono::DateTime::from_timestamp_micros(at.parse().ok()?)?;
+    Some((at, id.parse().ok()?))
+}
+
+#[derive(Template)]
+#[template(path = "till/templates/ticket.html")]
+struct TicketPage {
+    page: Page,
+    ticket_id: Uuid,
+    key: Uuid,
+    receipt: ReceiptView,
+    paper: PaperView,
+}
+
+struct ReceiptView {
+    code: String,
+    store: String,
+    sold_at: String,
+    cashier: String,
+    lines: Vec<[String; 4]>,
+    total: String,
+    received: String,
+    change: String,
+}
+
+/// Also rendered alone, for the poll.
+#[derive(Template)]
+#[template(path = "till/templates/paper.html")]
+struct PaperView {
+    page: Page,
+    ticket_id: Uuid,
+    state: paper::PaperState,
+    rows: Vec<PaperRow>,
+}
+
+struct PaperRow {
+    at: String,
+    state: paper::PaperState,
+    evidence: u8,
+    reason: String,
+    asked_by: String,
+}
+
+/// One ticket.
+pub(super) async fn show(request: Request) -> Result<Response> {
+    let ticket_id: Uuid = request.param("ticket_id")?;
+    let company = request.company()?;
+    let mut scope = request.app().db.read(company).await?;
+    let facts = sql::receipt(scope.connection(), company, ticket_id).await?;
+    let facts = facts.ok_or(Error::NotFound)?;
+    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
+    let lines = facts.lines.into_iter();
+    let lines =
+        lines.map(|line| [line.name, line.quantity, line.unit_price.french(), line.total.french()]);
+    let receipt = ReceiptView {
+        lines: lines.collect(),
+        total: facts.total.french(),
+        received: facts.received.french(),
+        change: facts.change.french(),
+        code: facts.code,
+        store: facts.store,
+        sold_at: facts.sold_at,
+        cashier: facts.cashier,
+    };
+    let paper = paper_view(&request, ticket_id, printings);
+    let page = request.page("till-ticket-title");
+    Response::html(&TicketPage { page, ticket_id, key: Uuid::now_v7(), receipt, paper })
+}
+
+/// The story of a ticket's paper, alone.
+pub(super) async fn paper(request: Request) -> Result<Response> {
+    let ticket_id: Uuid = request.param("ticket_id")?;
+    let company = request.company()?;
+    let mut scope = request.app().db.read(company).await?;
+    let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
+    known.ok_or(Error::NotFound)?;
+    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
+    Response::html(&paper_view(&request, ticket_id, printings))
+}
+
+fn paper_view(request: &Request, ticket_id: Uuid, printings: Vec<paper::Printing>) -> PaperView {
+    let state = printings.last().map_or(paper::PaperState::NotAsked, |last| last.state);
+    let rows = printings
+        .into_iter()
+        .map(|printing| PaperRow {
+            at: time::french_minute(printing.at, time::DEFAULT_ZONE),
+            state: printing.state,
+            evidence: printing.evidence,
+            reason: printing.reason,
+            asked_by: printing.asked_by,
+        })
+        .collect();
+    PaperView { page: request.page("till-ticket-title"), ticket_id, state, rows }
+}
+
+/// Asks for a copy.
+pub(super) async fn reprint(request: Request) -> Result<Response> {
+    let ticket_id: Uuid = request.param("ticket_id")?;
+    let _: Vec<(String, String)> = request.form_fields()?;
+    let (actor, key, app) = (request.actor()?, request.idempotency_key()?, request.app());
+    let begun = app.db.begin_once::<_, ()>(&actor, key, "till.reprint", &ticket_id).await?;
+    if let Begun::Fresh(mut act) = begun {
+        service::reprint(&mut act, &request.texts(), ticket_id, key.0).await?;
+        act.commit_with(&()).await?;
+    }
+    Ok(Response::see_other(&format!("/tickets/{ticket_id}")))
+}

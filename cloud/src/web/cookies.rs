@@ -1,0 +1,65 @@
+//! The two cookies: the session, and the visitor's token that guards the login form.
+//!
+//! On TLS their names carry `__Host-`, so that no other host and no plain connection
+//! can set them. Without TLS (development, a test) the prefix would be refused.
+
+use super::response::Response;
+
+/// Seconds a session lives after its last use.
+pub const SESSION_SECONDS: u32 = 12 * 60 * 60;
+
+pub(super) const fn session_name(secure: bool) -> &'static str {
+    if secure { "__Host-fournil" } else { "fournil" }
+}
+
+pub(super) const fn visitor_name(secure: bool) -> &'static str {
+    if secure { "__Host-fournil-visitor" } else { "fournil-visitor" }
+}
+
+fn cookie(name: &str, value: &str, secure: bool, life_s: Option<u32>) -> String {
+    let mut cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
+    if secure {
+        cookie.push_str("; Secure");
+    }
+    if let Some(life_s) = life_s {
+        cookie.push_str(&format!("; Max-Age={life_s}"));
+    }
+    cookie
+}
+
+impl Response {
+    /// Gives the browser its session.
+    #[must_use]
+    pub fn with_session(self, token: &str, secure: bool) -> Self {
+        let session = cookie(session_name(secure), token, secure, Some(SESSION_SECONDS));
+        self.with_header("set-cookie", &session)
+    }
+
+    /// Takes the session from the browser.
+    #[must_use]
+    pub fn without_session(self, secure: bool) -> Self {
+        self.with_header("set-cookie", &cookie(session_name(secure), "", secure, Some(0)))
+    }
+
+    pub(super) fn with_visitor(self, token: &str, secure: bool) -> Self {
+        self.with_header("set-cookie", &cookie(visitor_name(secure), token, secure, None))
+    }
+}
+
+/// The machine gives no random bytes; nothing can be kept secret then.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine gives no random bytes")]
+pub struct NoRandomness;
+
+/// A token only we could have made up, as cookies carry them: 43 characters.
+pub fn random_token() -> Result<String, NoRandomness> {
+    let mut bytes = [0_u8; 32];
+    let random = ring::rand::SystemRandom::new();
+    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(|_| NoRandomness)?;
+    Ok(data_encoding::BASE64URL_NOPAD.encode(&bytes))
+}
+
+/// True for what [`random_token`] makes; anything else is refused without a look-up.
+pub(super) fn is_token(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
