@@ -77,11 +77,11 @@ trap 'status=0; stop_all' INT TERM
 
 for log in cloud gateway clock printer; do : >"$state/logs/$log.log"; done
 cat >"$state/cloud.toml" <<TOML
+[web]
+listen = ["127.0.0.1:$port"]
+listen_metrics = "127.0.0.1:0"
+public_name = "localhost"
 public_url = "https://localhost:$port"
-
-[server]
-listen = "127.0.0.1:$port"
-metrics_listen = "127.0.0.1:0"
 
 [tls]
 auto_dir = "$state/tls"

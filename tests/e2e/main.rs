@@ -7,7 +7,11 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod browser;
 mod clock;
+mod errors;
 mod escpos;
+mod faults;
+mod journey;
 mod printer;
 mod pyzk;

@@ -6,3 +6,5 @@ pub mod chromium;
 pub mod cluster;
 pub mod daemon;
 pub mod proxy;
+pub mod shop;
+pub mod till;

@@ -1,0 +1,102 @@
+//! One journey in a real browser: sign in, see punches appear, sell, see the receipt
+//! printed. The pictures it takes are those of the README (`make screenshots`).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fantoccini::{Client, Locator};
+use fournil_tests::world::chromium::Chromium;
+use fournil_tests::world::shop::Shop;
+
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Where pictures go, when they are wanted.
+fn pictures() -> Option<PathBuf> {
+    std::env::var_os("FOURNIL_SCREENSHOTS").map(PathBuf::from)
+}
+
+async fn picture(browser: &Chromium, name: &str) {
+    if let Some(folder) = pictures() {
+        browser.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+}
+
+async fn wait_for(page: &Client, css: &str) -> fantoccini::elements::Element {
+    match page.wait().at_most(WAIT).for_element(Locator::Css(css)).await {
+        Ok(element) => element,
+        Err(error) => {
+            let shown = page.source().await.unwrap_or_default();
+            panic!("'{css}' never appeared: {error}\n{shown}");
+        }
+    }
+}
+
+async fn click(page: &Client, css: &str) {
+    wait_for(page, css).await.click().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_in_see_punches_appear_sell_and_see_the_receipt_printed() {
+    let shop = Shop::open().await.unwrap();
+    let browser = Chromium::open(1366, 768).await.unwrap();
+    let page = &browser.client;
+    let base = format!("https://localhost:{}", shop.address.port());
+
+    page.goto(&format!("{base}/login")).await.unwrap();
+    picture(&browser, "connexion").await;
+    wait_for(page, "input[name=email]").await.send_keys(&shop.owner.email).await.unwrap();
+    wait_for(page, "input[name=password]").await.send_keys(&shop.owner.password).await.unwrap();
+    click(page, "form button[type=submit], form button:not([type])").await;
+    wait_for(page, "nav").await;
+    picture(&browser, "accueil").await;
+
+    // Punches appear by themselves.
+    page.goto(&format!("{base}/punches")).await.unwrap();
+    wait_for(page, "main").await;
+    let count = "return document.querySelectorAll('[data-punch]').length";
+    let before = page.execute(count, vec![]).await.unwrap().as_u64().unwrap();
+    shop.clock.punch("2", 0).unwrap();
+    shop.clock.punch("5", 0).unwrap();
+    let appeared = async {
+        while page.execute(count, vec![]).await.unwrap().as_u64().unwrap() < before + 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(WAIT, appeared).await.expect("the punches appear without a reload");
+    picture(&browser, "pointages").await;
+
+    page.goto(&format!("{base}/gateways")).await.unwrap();
+    wait_for(page, "main").await;
+    picture(&browser, "passerelles").await;
+
+    sell_two(page, &base, &browser).await;
+    let number = wait_for(page, "[data-ticket-number]").await.text().await.unwrap();
+    assert!(number.starts_with("T-"), "{number}");
+    wait_for(page, "[data-print-state=printed], [data-print-state=done]").await;
+    picture(&browser, "vendu").await;
+    let receipts = shop.printer.receipts();
+    let receipt = receipts.iter().find(|receipt| receipt.text.contains(number.trim()));
+    let receipt = receipt.expect("the receipt of this ticket is on paper");
+    if let Some(folder) = pictures() {
+        std::fs::write(folder.join("ticket.png"), &receipt.png).unwrap();
+    }
+    browser.close().await.unwrap();
+}
+
+async fn sell_two(page: &Client, base: &str, browser: &Chromium) {
+    page.goto(&format!("{base}/till")).await.unwrap();
+    wait_for(page, "main").await;
+    if page.find(Locator::Css("[data-session-closed]")).await.is_ok() {
+        click(page, "[data-open-till]").await;
+        click(page, "main form button[type=submit], main form button:not([type])").await;
+    }
+    let goods = "[data-product]:not(.is-out)";
+    wait_for(page, goods).await;
+    for good in page.find_all(Locator::Css(goods)).await.unwrap().into_iter().take(2) {
+        good.click().await.unwrap();
+    }
+    picture(browser, "caisse").await;
+    click(page, "[data-pay]").await;
+    click(page, "[data-amount=exact]").await;
+    click(page, "[data-validate]").await;
+}

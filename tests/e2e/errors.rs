@@ -1,0 +1,137 @@
+//! Each fault an operator can meet gives one clear line that says what to do, and a
+//! non-zero exit where the program cannot go on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use fournil_tests::world::daemon::Daemon;
+use fournil_tests::world::shop::{
+    PATIENCE, Shop, cloud_spec, enrolment_code, free_port, gateway_spec, run,
+};
+
+fn one_line(err: &str, wanted: &[&str]) {
+    let lines: Vec<&str> = err.lines().filter(|line| !line.trim().is_empty()).collect();
+    assert_eq!(lines.len(), 1, "not one line: {err}");
+    for word in wanted {
+        assert!(lines[0].to_lowercase().contains(word), "no '{word}' in: {}", lines[0]);
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_a_wrong_code_and_a_revoked_key_are_told_apart() {
+    let mut shop = Shop::open().await.unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let state = other.path().join("gateway");
+    write(&other.path().join("gateway.toml"), &format!("state_dir = \"{}\"\n", state.display()));
+    let url = format!("https://localhost:{}", shop.address.port());
+    let ca = shop.dir.path().join("tls/ca.pem").display().to_string();
+
+    let code = enrolment_code(shop.dir.path()).await.unwrap();
+    let args = ["enrol", "--url", &url, "--code", &code];
+    let (status, _, err) = run(gateway_spec(other.path(), &args).unwrap()).await.unwrap();
+    assert_eq!(status, 1);
+    one_line(&err, &["certificat", "--ca"]);
+
+    let args = ["enrol", "--url", &url, "--code", "ZZZZ-ZZZZ", "--ca", &ca];
+    let (status, _, err) = run(gateway_spec(other.path(), &args).unwrap()).await.unwrap();
+    assert_eq!(status, 1);
+    one_line(&err, &["code"]);
+
+    // The live gateway is cut within a second of its revocation and says why.
+    let mut owner = shop.owner().await.unwrap();
+    let page = owner.get("/gateways").await.unwrap();
+    let id = page.body.split("/gateways/").filter_map(|rest| rest.get(..36)).find(|id| {
+        id.len() == 36 && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    });
+    let path = format!("/gateways/{}", id.expect("the page links to its gateway"));
+    let csrf_token = owner.hidden_field(&path, "csrf_token").await.unwrap();
+    let key = owner.hidden_field(&path, "idempotency_key").await.unwrap();
+    let fields = [("csrf_token", csrf_token.as_str()), ("idempotency_key", key.as_str())];
+    let answer = owner.post(&format!("{path}/revoke"), &fields).await.unwrap();
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    shop.until_within(
+        "the session is cut",
+        "select count(*) = 0 as ok from gateway_sessions where ended_at is null",
+        Duration::from_secs(3),
+    )
+    .await
+    .unwrap();
+    shop.gateway.wait_for_line("révoqu", PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_in_use_and_a_database_that_is_down_are_named() {
+    let shop = Shop::open().await.unwrap();
+    let (status, _, err) = run(cloud_spec(shop.dir.path(), &["serve"]).unwrap()).await.unwrap();
+    assert_eq!(status, 1);
+    let last = err.lines().last().unwrap_or_default();
+    assert!(last.contains(&shop.address.port().to_string()), "the port is not named: {err}");
+
+    let alone = tempfile::tempdir().unwrap();
+    let (port, nobody) = (free_port().unwrap(), free_port().unwrap());
+    write(
+        &alone.path().join("cloud.toml"),
+        &format!(
+            "[web]\nlisten = [\"127.0.0.1:{port}\"]\nlisten_metrics = \"127.0.0.1:0\"\n\
+             [tls]\nauto_dir = \"{}\"\n\
+             [database]\nurl = \"postgres://fournil@127.0.0.1:{nobody}/fournil\"\n",
+            alone.path().join("tls").display()
+        ),
+    );
+    let mut cloud = Daemon::start(cloud_spec(alone.path(), &["serve"]).unwrap()).unwrap();
+    cloud.wait_for_line("PostgreSQL", PATIENCE).await.unwrap();
+    let (status, _, err) =
+        run(cloud_spec(alone.path(), &["migrate", "up"]).unwrap()).await.unwrap();
+    assert_eq!(status, 1);
+    assert!(err.contains("PostgreSQL"), "{err}");
+    cloud.stop(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_or_has_an_unknown_key_stops_both_programs() {
+    let dir = tempfile::tempdir().unwrap();
+    for (program, spec) in [
+        ("cloud", cloud_spec(dir.path(), &["serve"]).unwrap()),
+        ("gateway", gateway_spec(dir.path(), &["run"]).unwrap()),
+    ] {
+        let file = dir.path().join(format!("{program}.toml"));
+        let (status, _, err) = run(spec.clone()).await.unwrap();
+        assert_eq!(status, 1, "{err}");
+        one_line(&err, &[&file.display().to_string()]);
+
+        write(&file, "colour = \"blue\"\n");
+        let (status, _, err) = run(spec).await.unwrap();
+        assert_eq!(status, 1, "{err}");
+        one_line(&err, &["colour"]);
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_journal_is_told_and_nothing_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("small");
+    std::fs::create_dir(&state).unwrap();
+    // A file system of 256 KiB, as root only: elsewhere the journal's own tests inject the fault.
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+        .arg(&state)
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    }
+    write(&dir.path().join("gateway.toml"), &format!("state_dir = \"{}\"\n", state.display()));
+    let ended = run(gateway_spec(dir.path(), &["run"]).unwrap()).await;
+    let _ = std::process::Command::new("umount").arg(&state).status();
+    let (status, _, err) = ended.unwrap();
+    assert_eq!(status, 1, "{err}");
+    let last = err.lines().last().unwrap_or_default().to_lowercase();
+    assert!(last.contains("disque") || last.contains("espace"), "{err}");
+}
