@@ -5,6 +5,8 @@
 //! other's doors only, and only to their left in the order that `tidy` holds.
 
 pub mod app;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod home;
 pub mod i18n;
@@ -13,5 +15,6 @@ pub mod money;
 pub mod print;
 pub mod quantity;
 pub mod routes;
+pub mod schedule;
 pub mod time;
 pub mod web;
