@@ -7,6 +7,8 @@
 pub mod accounting;
 pub mod app;
 pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod db;
 pub mod gateways;
 pub mod home;
@@ -21,5 +23,6 @@ pub mod recipes;
 pub mod routes;
 pub mod stock;
 pub mod till;
+pub mod schedule;
 pub mod time;
 pub mod web;

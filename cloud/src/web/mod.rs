@@ -25,6 +25,7 @@ mod response;
 mod server;
 mod session;
 mod table;
+mod tls;
 pub mod upgrade;
 
 pub use cookies::{NoRandomness, SESSION_SECONDS, random_token};
@@ -42,3 +43,4 @@ pub use session::{Permission, Session, Sessions};
 pub use table::{
     Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put,
 };
+pub use tls::{Certificate, CertificateSource, TlsError, local_names};
