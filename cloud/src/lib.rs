@@ -5,6 +5,7 @@
 //! other's doors only, and only to their left in the order that `tidy` holds.
 
 pub mod app;
+pub mod cli;
 pub mod db;
 pub mod gateways;
 pub mod i18n;

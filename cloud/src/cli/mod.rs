@@ -1,0 +1,3 @@
+//! What the console can do.
+
+pub mod gateway;
