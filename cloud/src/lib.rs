@@ -7,6 +7,7 @@
 pub mod app;
 pub mod cli;
 pub mod db;
+pub mod home;
 pub mod gateways;
 pub mod i18n;
 pub mod identity;

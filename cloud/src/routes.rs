@@ -2,15 +2,17 @@
 
 use crate::people::{attendance, employees};
 use crate::web::{NavItem, Route};
-use crate::gateways;
+use crate::{gateways, home, identity};
 
 /// Every route of the program.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let areas = [
-        gateways::pages::routes(),
+        home::pages::routes(),
         attendance::pages::routes(),
         employees::pages::routes(),
+        gateways::pages::routes(),
+        identity::pages::routes(),
     ];
     areas.into_iter().flatten().collect()
 }
@@ -22,6 +24,7 @@ pub fn nav() -> Vec<NavItem> {
         attendance::pages::NAV,
         employees::pages::NAV,
         gateways::pages::NAV,
+        identity::pages::NAV,
     ];
     areas.into_iter().flatten().copied().collect()
 }

@@ -46,10 +46,16 @@ impl Response {
     }
 }
 
+/// The machine gives no random bytes; nothing can be kept secret then.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine gives no random bytes")]
+pub struct NoRandomness;
+
 /// A token only we could have made up, as cookies carry them: 43 characters.
-pub fn random_token() -> Result<String, ring::error::Unspecified> {
+pub fn random_token() -> Result<String, NoRandomness> {
     let mut bytes = [0_u8; 32];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)?;
+    let random = ring::rand::SystemRandom::new();
+    ring::rand::SecureRandom::fill(&random, &mut bytes).map_err(|_| NoRandomness)?;
     Ok(data_encoding::BASE64URL_NOPAD.encode(&bytes))
 }
 

@@ -198,7 +198,7 @@ fn visitor_token(request: &Request, route: &Route) -> Result<Option<String>> {
     if route.method != Method::Get {
         return Ok(None);
     }
-    let token = random_token().map_err(|_| anyhow::anyhow!("no randomness for a token"))?;
+    let token = random_token().map_err(anyhow::Error::new)?;
     Ok(Some(token))
 }
 

@@ -16,6 +16,24 @@ pub struct FieldFault {
     pub message: Message,
 }
 
+/// The faults of a form being shown again; empty when it is shown first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<FieldFault>);
+
+impl Faults {
+    /// What is wrong with a field, or nothing: `{{ faults.of("email", page) }}`.
+    #[must_use]
+    pub fn of(&self, field: &str, page: &super::Page) -> String {
+        let fault = self.0.iter().find(|fault| fault.field == field);
+        fault.map(|fault| page.texts.say(&fault.message)).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.0.iter().any(|fault| fault.field == field)
+    }
+}
+
 /// An outcome other than success.
 #[derive(Debug)]
 pub enum Error {

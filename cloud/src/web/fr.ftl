@@ -23,4 +23,3 @@ layout-account = Mon compte
 layout-sign-out = Se déconnecter
 layout-confirm = Confirmer
 layout-cancel = Annuler
-home-title = Accueil

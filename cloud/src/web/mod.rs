@@ -27,9 +27,9 @@ mod session;
 mod table;
 pub mod upgrade;
 
-pub use cookies::{SESSION_SECONDS, random_token};
+pub use cookies::{NoRandomness, SESSION_SECONDS, random_token};
 pub use dispatch::Readiness;
-pub use error::{Error, FieldFault, Result};
+pub use error::{Error, Faults, FieldFault, Result};
 pub use listen::Listener;
 pub use metrics::Metrics;
 pub use page::{NavItem, Page};
@@ -39,4 +39,4 @@ pub use request::{Peer, Request};
 pub use response::Response;
 pub use server::{Server, ServerLimits, ServerParts};
 pub use session::{Permission, Session, Sessions};
-pub use table::{Access, Method, RateClass, Route, Table, TableError, delete, get, post, put};
+pub use table::{Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put};

@@ -58,6 +58,14 @@ impl Page {
         self.texts.with(id, &[(name, value.to_string())])
     }
 
+    /// The name of an act of the audit log: text `act-till-sale` for `till.sale`, or the
+    /// word itself where nobody gave it a name.
+    pub fn act_name(&self, act: &str) -> String {
+        let id = format!("act-{}", act.replace(['.', '_'], "-"));
+        let name = self.texts.get(&id);
+        if name == id { act.to_owned() } else { name }
+    }
+
     /// Where an embedded file is served: `{{ page.asset("app.css") }}`.
     pub fn asset(&self, name: &str) -> String {
         super::assets::path(name)

@@ -66,8 +66,8 @@ function ask(form) {
     element.textContent = label;
     row.append(element);
   };
-  button(form.dataset.confirmNo || "Annuler", "no", "");
-  button(form.dataset.confirmYes || "Confirmer", "yes", "button--primary");
+  button(form.dataset.confirmNo || document.body.dataset.no, "no", "");
+  button(form.dataset.confirmYes || document.body.dataset.yes, "yes", "button--primary");
   dialog.append(text, row);
   document.body.append(dialog);
   dialog.showModal();
