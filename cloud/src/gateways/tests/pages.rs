@@ -209,7 +209,8 @@ async fn from_the_form_to_a_live_machine_over_the_real_socket() {
     let protocol = fournil_protocol::SUBPROTOCOL.parse().expect("header");
     dialled.headers_mut().insert("sec-websocket-protocol", protocol);
     let (mut socket, _) = client_async(dialled, tcp).await.expect("upgrade");
-    let Some(Ok(Message::Binary(bytes))) = socket.next().await else { panic!("no challenge") };
+    let first = socket.next().await;
+    let Some(Ok(Message::Binary(bytes))) = first else { panic!("no challenge: {first:?}") };
     let Some(Kind::Challenge(challenge)) = Frame::decode_bytes(&bytes).expect("frame").kind else {
         panic!("not a challenge")
     };
