@@ -1,7 +1,8 @@
 //! Wiring: one line per area makes the table of routes and the menu.
 
+use crate::people::{attendance, employees};
 use crate::web::{NavItem, Route};
-use crate::{accounting, catalog, home, identity, recipes, stock, till};
+use crate::{accounting, catalog, gateways, home, identity, recipes, stock, till};
 
 /// Every route of the program.
 #[must_use]
@@ -13,6 +14,9 @@ pub fn routes() -> Vec<Route> {
         stock::routes(),
         recipes::routes(),
         accounting::routes(),
+        attendance::pages::routes(),
+        employees::pages::routes(),
+        gateways::pages::routes(),
         identity::pages::routes(),
     ];
     areas.into_iter().flatten().collect()
@@ -21,7 +25,16 @@ pub fn routes() -> Vec<Route> {
 /// The menu, in the order it is shown.
 #[must_use]
 pub fn nav() -> Vec<NavItem> {
-    let areas =
-        [till::NAV, catalog::NAV, stock::NAV, recipes::NAV, accounting::NAV, identity::pages::NAV];
+    let areas = [
+        till::NAV,
+        catalog::NAV,
+        stock::NAV,
+        recipes::NAV,
+        accounting::NAV,
+        attendance::pages::NAV,
+        employees::pages::NAV,
+        gateways::pages::NAV,
+        identity::pages::NAV,
+    ];
     areas.into_iter().flatten().copied().collect()
 }

@@ -28,3 +28,4 @@ cli-unknown-company = cette entreprise n'existe pas. Connues : { $known }.
 cli-user-created = Utilisateur { $email } créé.
 cli-password-reset = Le mot de passe de { $email } est remplacé et ses sessions sont fermées.
 cli-password = Mot de passe : { $password }
+cli-gateway-code = Code à usage unique pour « { $name } », valable quinze minutes : { $code }. Sur la machine du magasin : fournil-gateway enrol --url { $url } --code { $code }

@@ -121,7 +121,7 @@ async fn reset_password(
 }
 
 /// The company of a name, or the only one.
-async fn company(db: &Db, name: Option<&str>) -> Result<CompanyId, Fault> {
+pub(super) async fn company(db: &Db, name: Option<&str>) -> Result<CompanyId, Fault> {
     let companies = identity::companies(db).await?;
     let names: Vec<&str> = companies.iter().map(|(_, name)| name.as_str()).collect();
     let known = names.join(", ");

@@ -180,6 +180,18 @@ pub async fn create_gateway(act: &mut Act, store_id: Uuid, name: &str) -> Result
     Ok(gateway_id)
 }
 
+/// The gateway of a name that is still in use.
+pub async fn find_by_name(act: &mut Act, name: &str) -> Result<Option<Uuid>, DbError> {
+    let company = act.company();
+    sql::enrol::find_by_name(act.connection(), company, name.trim()).await
+}
+
+/// The company's shops, by name.
+pub async fn stores(act: &mut Act) -> Result<Vec<(Uuid, String)>, DbError> {
+    let company = act.company();
+    sql::lists::stores(act.connection(), company).await
+}
+
 /// A code in the form people read: `ABCD-1234`. Shown once; only its HMAC stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownCode {

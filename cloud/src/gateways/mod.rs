@@ -20,6 +20,7 @@ mod lease;
 mod model;
 pub mod outbox;
 pub mod pages;
+mod reasons;
 mod session;
 mod sql;
 
@@ -29,6 +30,7 @@ mod tests;
 pub use health::{record_health, record_notice};
 pub use hub::{Hub, HubOptions};
 pub use intake::{EventSink, Origin, Taken};
+pub use reasons::reason_text;
 pub use model::{Kind, Policy, Reported, State, Suspicion};
 pub use outbox::record_report;
 pub use session::{Ended, serve};

@@ -24,6 +24,10 @@ permissions! {
     PUNCHES_VIEW = "punches.view";
     /// Link clock users with employees.
     PUNCHES_ASSIGN = "punches.assign";
+    /// See who works here.
+    EMPLOYEES_VIEW = "employees.view";
+    /// Add employees and say whether they still work here.
+    EMPLOYEES_MANAGE = "employees.manage";
     /// See products and prices.
     CATALOG_VIEW = "catalog.view";
     /// Change products and prices.
@@ -74,6 +78,8 @@ pub const BUILT_IN_ROLES: &[BuiltInRole] = &[
             GATEWAYS_VIEW,
             PUNCHES_VIEW,
             PUNCHES_ASSIGN,
+            EMPLOYEES_VIEW,
+            EMPLOYEES_MANAGE,
             CATALOG_VIEW,
             CATALOG_MANAGE,
             STOCK_VIEW,

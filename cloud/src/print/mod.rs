@@ -23,7 +23,7 @@ use crate::db::{Act, CompanyId, DbError, Scope};
 use crate::gateways::outbox::{self, NewCommand};
 use crate::gateways::{Kind, Reported};
 
-pub use model::{PrintState, Proof, reason_text};
+pub use model::{PrintState, Proof};
 
 /// The hint that the state of a printed document changed; its subject is the document.
 pub const TOPIC: &str = "prints";

@@ -1,7 +1,7 @@
 //! How a page fares, in the words people are shown. "Printed" always says how that is
 //! known: the printer's own word, or only that bytes went out.
 
-use crate::gateways::State;
+use crate::gateways::{State, reason_text};
 use crate::i18n::Message;
 
 /// How it is known that a page came out.
@@ -120,35 +120,6 @@ impl Proof {
     }
 }
 
-/// A machine word of the shop in words for people: what is wrong and what to do. A word
-/// this build does not know is shown as it is.
-#[must_use]
-pub fn reason_text(reason: &str) -> Message {
-    let id = match reason {
-        "paper-out" => "reason-paper-out",
-        "paper-low" => "reason-paper-low",
-        "cover-open" => "reason-cover-open",
-        "printer-off" | "unreachable" | "offline" => "reason-unreachable",
-        "cutter" | "cutter-error" => "reason-cutter",
-        "printer-error" | "fault" => "reason-printer-error",
-        "busy" => "reason-busy",
-        "no-printer" | "no-device" => "reason-no-device",
-        "expired" | "deadline" => "reason-deadline",
-        "cancelled" | "person-cancelled" => "reason-cancelled",
-        "too-large" => "reason-too-large",
-        "journal-lost" => "reason-journal-lost",
-        "journal-full" | "disk-full" => "reason-disk-full",
-        "gateway-revoked" => "reason-gateway-revoked",
-        "person-said-done" => "reason-person-said-done",
-        "person-said-not-done" => "reason-person-said-not-done",
-        "comm-key-refused" => "reason-comm-key",
-        "clock-drift" => "reason-clock-drift",
-        "" | "ok" => "reason-none",
-        other => return Message::new("reason-other").with("code", other),
-    };
-    Message::new(id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +141,7 @@ mod tests {
     fn a_page_that_waits_says_for_what() {
         let state = PrintState::of(State::Delivered, "paper-out", 0);
         assert_eq!(state, PrintState::Waiting("paper-out".into()));
-        assert_eq!(state.remedy().map(|text| text.id), Some("reason-paper-out"));
+        assert_eq!(state.remedy().map(|text| text.id), Some("gateways-reason-paper-out"));
         assert_eq!(PrintState::of(State::InDoubt, "", 0), PrintState::Unknown);
         assert_eq!(PrintState::of(State::Expired, "", 0), PrintState::Failed("expired".into()));
     }

@@ -180,6 +180,22 @@ pub(in crate::gateways) async fn insert_gateway(
     Ok(())
 }
 
+pub(in crate::gateways) async fn find_by_name(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    name: &str,
+) -> Result<Option<Uuid>, DbError> {
+    let id = sqlx::query_scalar!(
+        "select gateway_id from gateways
+         where company_id = $1 and name = $2 and state <> 'revoked'",
+        company.0,
+        name
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id)
+}
+
 /// A code as it is made.
 pub(in crate::gateways) struct NewCode<'c> {
     pub(in crate::gateways) code_id: Uuid,

@@ -2,6 +2,7 @@
 
 mod commands;
 mod enrolment;
+mod pages;
 mod property;
 mod sessions;
 

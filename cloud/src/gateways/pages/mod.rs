@@ -1,0 +1,27 @@
+//! The Passerelles pages, and the address where machines enrol.
+
+mod actions;
+mod enrolment;
+mod show;
+mod views;
+
+use crate::identity::permission::{GATEWAYS_MANAGE, GATEWAYS_VIEW};
+use crate::web::{Access, NavItem, Route};
+
+const VIEW: Access = Access::Needs(GATEWAYS_VIEW);
+const MANAGE: Access = Access::Needs(GATEWAYS_MANAGE);
+
+/// The menu's entries.
+pub const NAV: &[NavItem] = &[NavItem {
+    group: "gateways-nav-group",
+    label: "gateways-title",
+    href: "/gateways",
+    permission: GATEWAYS_VIEW,
+    icon: "gateway",
+}];
+
+/// The area's routes.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    [enrolment::routes(), show::routes(), actions::routes()].into_iter().flatten().collect()
+}

@@ -1,0 +1,209 @@
+//! The list of gateways, one gateway, its commands and the life of one of them.
+//!
+//! Parts that refresh carry a mark of what they show; while nothing changed the answer is
+//! 204 and the page stays as it is, focus and all.
+
+use askama::Template;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::VIEW;
+use super::views::{
+    self, CommandView, GatewayView, NoticeView, StepView, mark_of,
+};
+use crate::db::Scope;
+use crate::gateways::sql::lists;
+use crate::web::{Error, Page, Request, Response, Result, Route, get};
+
+const COMMANDS_PER_PAGE: i64 = 25;
+const NOTICES_SHOWN: i64 = 20;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/gateways", VIEW, list),
+        get("/gateways/cards", VIEW, cards),
+        get("/gateways/{gateway_id}", VIEW, show),
+        get("/gateways/{gateway_id}/state", VIEW, state),
+        get("/gateways/{gateway_id}/commands", VIEW, commands),
+        get("/gateways/{gateway_id}/commands/{command_id}", VIEW, command),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/list.html")]
+struct ListPage {
+    page: Page,
+    gateways: Vec<GatewayView>,
+    mark: String,
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/cards.html")]
+struct Cards {
+    page: Page,
+    gateways: Vec<GatewayView>,
+    mark: String,
+}
+
+/// What the reader already has.
+#[derive(Deserialize)]
+struct Seen {
+    #[serde(default)]
+    seen: String,
+}
+
+async fn list(request: Request) -> Result<Response> {
+    let gateways = read_gateways(&request, None).await?;
+    let mark = mark_of(&gateways);
+    Response::html(&ListPage { page: request.page("gateways-title"), gateways, mark })
+}
+
+async fn cards(request: Request) -> Result<Response> {
+    let gateways = read_gateways(&request, None).await?;
+    let mark = mark_of(&gateways);
+    if request.query::<Seen>()?.seen == mark {
+        return Ok(nothing_new());
+    }
+    Response::html(&Cards { page: request.page("gateways-title"), gateways, mark })
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/show.html")]
+struct ShowPage {
+    page: Page,
+    gateway: GatewayView,
+    mark: String,
+    notices: Vec<NoticeView>,
+    list: CommandList,
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/state.html")]
+struct StatePart {
+    page: Page,
+    gateway: GatewayView,
+    mark: String,
+}
+
+/// One page of commands.
+struct CommandList {
+    commands: Vec<CommandView>,
+    /// Where the page of older ones begins.
+    older: Option<i64>,
+    is_newest: bool,
+    mark: String,
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/commands.html")]
+struct CommandsPart {
+    page: Page,
+    gateway: GatewayView,
+    list: CommandList,
+}
+
+async fn show(request: Request) -> Result<Response> {
+    let gateway = read_gateway(&request).await?;
+    let mut scope = request.app().db.read(request.company()?).await?;
+    let list = read_commands(&request, &mut scope, &gateway).await?;
+    let company = request.company()?;
+    let lines =
+        lists::notices(scope.connection(), company, gateway.gateway_id, NOTICES_SHOWN).await?;
+    let texts = request.texts();
+    let notices = lines.iter().map(|line| views::notice(line, gateway.zone, &texts)).collect();
+    let mark = mark_of(&gateway);
+    let page = request.page("gateways-title");
+    Response::html(&ShowPage { page, gateway, mark, notices, list })
+}
+
+async fn state(request: Request) -> Result<Response> {
+    let gateway = read_gateway(&request).await?;
+    let mark = mark_of(&gateway);
+    if request.query::<Seen>()?.seen == mark {
+        return Ok(nothing_new());
+    }
+    Response::html(&StatePart { page: request.page("gateways-title"), gateway, mark })
+}
+
+async fn commands(request: Request) -> Result<Response> {
+    let gateway = read_gateway(&request).await?;
+    let mut scope = request.app().db.read(request.company()?).await?;
+    let list = read_commands(&request, &mut scope, &gateway).await?;
+    if request.query::<Seen>()?.seen == list.mark {
+        return Ok(nothing_new());
+    }
+    let page = request.page("gateways-title");
+    Response::html(&CommandsPart { page, gateway, list })
+}
+
+#[derive(Template)]
+#[template(path = "gateways/templates/command.html")]
+struct CommandPage {
+    page: Page,
+    gateway: GatewayView,
+    steps: Vec<StepView>,
+}
+
+async fn command(request: Request) -> Result<Response> {
+    let gateway = read_gateway(&request).await?;
+    let command_id: Uuid = request.param("command_id")?;
+    let mut scope = request.app().db.read(request.company()?).await?;
+    let lines = lists::steps(scope.connection(), request.company()?, command_id).await?;
+    if lines.is_empty() {
+        return Err(Error::NotFound);
+    }
+    let texts = request.texts();
+    let steps = lines.iter().map(|line| views::step(line, gateway.zone, &texts)).collect();
+    let page = request.page("gateways-command-steps");
+    Response::html(&CommandPage { page, gateway, steps })
+}
+
+/// The gateway the path names; 404 when the company has none of that id.
+pub(super) async fn read_gateway(request: &Request) -> Result<GatewayView> {
+    let gateway_id: Uuid = request.param("gateway_id")?;
+    let mut found = read_gateways(request, Some(gateway_id)).await?;
+    found.pop().ok_or(Error::NotFound)
+}
+
+async fn read_gateways(request: &Request, only: Option<Uuid>) -> Result<Vec<GatewayView>> {
+    let company = request.company()?;
+    let mut scope = request.app().db.read(company).await?;
+    let rows = lists::gateways(scope.connection(), company, only).await?;
+    let devices = lists::devices(scope.connection(), company).await?;
+    let texts = request.texts();
+    Ok(rows.iter().map(|row| views::gateway(row, &devices, &texts)).collect())
+}
+
+#[derive(Deserialize)]
+struct Place {
+    before: Option<i64>,
+}
+
+async fn read_commands(
+    request: &Request,
+    scope: &mut Scope,
+    gateway: &GatewayView,
+) -> Result<CommandList> {
+    let before = request.query::<Place>()?.before;
+    let start = before.unwrap_or(i64::MAX);
+    let (company, at_most) = (request.company()?, COMMANDS_PER_PAGE + 1);
+    let mut lines =
+        lists::commands(scope.connection(), company, gateway.gateway_id, start, at_most).await?;
+    let has_older = lines.len() > usize::try_from(COMMANDS_PER_PAGE).unwrap_or(usize::MAX);
+    if has_older {
+        lines.pop();
+    }
+    let texts = request.texts();
+    let views: Vec<CommandView> =
+        lines.iter().map(|line| views::command(line, gateway.zone, &texts)).collect();
+    Ok(CommandList {
+        mark: mark_of(&lines),
+        older: lines.last().filter(|_| has_older).map(|line| line.queue_no),
+        is_newest: before.is_none(),
+        commands: views,
+    })
+}
+
+fn nothing_new() -> Response {
+    Response::text(String::new()).with_status(204)
+}

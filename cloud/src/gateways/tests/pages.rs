@@ -1,0 +1,408 @@
+//! The pages and addresses of gateways and punches through the real server: table,
+//! session, token, upgrade.
+
+use std::net::SocketAddr;
+
+use fournil_protocol::enrol::{EnrolAnswer, EnrolRefusal};
+use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState, Health, Notice};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::client_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use super::sessions::print_body;
+use super::*;
+use crate::app::App;
+use crate::i18n::Catalogue;
+use crate::identity::{
+    DbSessions, Email, NewUser, SignIn, create_user, ensure_built_in_roles, hash_password, sign_in,
+};
+use crate::people::employees;
+use crate::web::upgrade::{Tunnel, TunnelHandler};
+use crate::web::{
+    Listener, Metrics, Proxies, Readiness, Server, ServerLimits, ServerParts, Table,
+};
+
+/// The program on a port, with an owner and a cashier.
+struct Site {
+    world: World,
+    address: SocketAddr,
+}
+
+/// Somebody's browser.
+struct Browser {
+    address: SocketAddr,
+    cookie: String,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+        ensure_built_in_roles(&mut act).await.expect("roles");
+        for (email, role) in [("owner@example.dz", "owner"), ("till@example.dz", "cashier")] {
+            let new = NewUser {
+                email: Email::parse(email).expect("e-mail"),
+                name: "Amel B.".into(),
+                role: role.into(),
+                password_hash: hash_password("un mot de passe".into()).await.expect("hash"),
+            };
+            create_user(&mut act, &new).await.expect("user");
+        }
+        act.commit().await.expect("commit");
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = socket.local_addr().expect("address");
+        let server = server(&world);
+        tokio::spawn(server.run(vec![Listener { socket, tls: None }]));
+        Self { world, address }
+    }
+
+    async fn browser(&self, email: &str) -> Browser {
+        let asked = SignIn {
+            email: Email::parse(email).expect("e-mail"),
+            password: "un mot de passe".into(),
+            peer: String::new(),
+            user_agent: String::new(),
+        };
+        let token = sign_in(&self.world.test.db, asked).await.expect("sign in").expect("right");
+        Browser { address: self.address, cookie: format!("fournil={token}") }
+    }
+}
+
+fn server(world: &World) -> Server {
+    let time = TimeSource::system();
+    let db = world.test.db.clone();
+    let app = App {
+        db: db.clone(),
+        time: time.clone(),
+        texts: Catalogue::load().expect("texts"),
+        nav: crate::routes::nav(),
+        public_name: PUBLIC_NAME.into(),
+        public_url: format!("https://{PUBLIC_NAME}"),
+    };
+    let hub = world.hub.clone();
+    let tunnels: TunnelHandler = Arc::new(move |tunnel: Tunnel| {
+        let hub = hub.clone();
+        Box::pin(async move {
+            hub.serve(tunnel.socket, &tunnel.peer.0.to_string()).await;
+        })
+    });
+    Server::new(ServerParts {
+        app: Arc::new(app),
+        table: Table::new(crate::routes::routes()).expect("table"),
+        sessions: Arc::new(DbSessions::new(db, time)),
+        tunnels,
+        metrics: Arc::new(Metrics::default()),
+        readiness: Readiness::ready(),
+        proxies: Proxies::default(),
+        limits: ServerLimits::default(),
+        stop: world.stop.clone(),
+    })
+}
+
+impl Browser {
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.expect("connect");
+        let kind = if body.starts_with('{') {
+            "application/json"
+        } else {
+            "application/x-www-form-urlencoded"
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {PUBLIC_NAME}\r\ncookie: {}\r\naccept: text/html\r\n\
+             content-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            self.cookie,
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.expect("asked");
+        let mut bytes = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("in time").expect("read");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Answer { status: status.expect("status"), head: head.into(), body: body.into() }
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let answer = self.ask("GET", path, "").await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        // A text that is missing shows its id.
+        for prefix in ["gateways-", "attendance-", "employees-", "people-nav", "print-"] {
+            let shown = [format!(">{prefix}"), format!("> {prefix}"), format!("}}{prefix}")];
+            assert!(!shown.iter().any(|id| answer.body.contains(id.as_str())), "{}", answer.body);
+        }
+        balanced(path, &answer.body);
+        answer.body
+    }
+
+    /// Sends a form with the page's token and a fresh key.
+    async fn submit(&self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let html = self.page(page).await;
+        let token = between(&html, r#"name="csrf-token" content=""#, "\"");
+        let key = Uuid::now_v7().to_string();
+        let mut form = vec![("csrf_token", token), ("idempotency_key", key.as_str())];
+        form.extend_from_slice(fields);
+        let body = serde_urlencoded::to_string(form).expect("form");
+        self.ask("POST", path, &body).await
+    }
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let rest = text.split_once(start).unwrap_or_else(|| panic!("no {start} in {text}")).1;
+    rest.split_once(end).expect("an end").0
+}
+
+/// Every element that is opened is closed, in order.
+fn balanced(path: &str, html: &str) {
+    const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "use"];
+    let mut open: Vec<&str> = Vec::new();
+    for tag in html.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag)
+    {
+        let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or_default();
+        if tag.starts_with('!') || tag.ends_with('/') || VOID.contains(&name) {
+            continue;
+        }
+        if tag.starts_with('/') {
+            let last = open.pop();
+            assert_eq!(last, Some(name), "{path}: </{name}> closes {last:?}\n{html}");
+        } else {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{path}: {open:?} left open");
+}
+
+#[tokio::test]
+async fn from_the_form_to_a_live_machine_over_the_real_socket() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let new = owner.page("/gateways/new").await;
+    let store = between(&new, "<option value=\"", "\"").to_owned();
+    let fields = [("name", "Atelier"), ("store_id", store.as_str())];
+    let shown = owner.submit("/gateways/new", "/gateways/new", &fields).await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    balanced("code", &shown.body);
+    let code = between(&shown.body, "data-enrolment-code><bdi>", "<").to_owned();
+    assert!(shown.body.contains(&format!("enrol --url https://{PUBLIC_NAME} --code {code}")));
+    let id = between(&shown.body, "hx-get=\"/gateways/", "/").to_owned();
+    let waiting = owner.page(&format!("/gateways/{id}/enrolment")).await;
+    assert!(waiting.contains("hx-trigger"), "{waiting}");
+
+    let (key, stranger) = (new_key(), Browser { address: site.address, cookie: String::new() });
+    let asked = serde_json::to_string(&request(&code, &key)).expect("json");
+    let answer = stranger.ask("POST", "/gateway/enrol", &asked).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer: EnrolAnswer = serde_json::from_str(&answer.body).expect("answer");
+    assert_eq!((answer.gateway_id.as_str(), answer.name.as_str()), (id.as_str(), "Atelier"));
+    let done = owner.page(&format!("/gateways/{id}/enrolment")).await;
+    assert!(done.contains(&answer.fingerprint), "{done}");
+
+    let tcp = TcpStream::connect(site.address).await.expect("connect");
+    let mut dialled =
+        format!("ws://{PUBLIC_NAME}/gateway/v1").into_client_request().expect("request");
+    let protocol = fournil_protocol::SUBPROTOCOL.parse().expect("header");
+    dialled.headers_mut().insert("sec-websocket-protocol", protocol);
+    let (mut socket, _) = client_async(dialled, tcp).await.expect("upgrade");
+    let first = socket.next().await;
+    let Some(Ok(Message::Binary(bytes))) = first else { panic!("no challenge: {first:?}") };
+    let Some(Kind::Challenge(challenge)) = Frame::decode_bytes(&bytes).expect("frame").kind else {
+        panic!("not a challenge")
+    };
+    let gateway_id = Uuid::parse_str(&id).expect("id");
+    let mut greeting = Hello { server_name: PUBLIC_NAME.into(), version: 1, ..hello(7, 0) };
+    greeting.gateway_id = gateway_id.as_bytes().to_vec();
+    let signed = hello::signed_bytes(1, PUBLIC_NAME, &challenge.nonce, &greeting.gateway_id);
+    greeting.signature = key.sign(&signed).as_ref().to_vec();
+    let frame = Frame::from(Kind::Hello(greeting)).encode_bytes().expect("frame");
+    socket.send(Message::binary(frame)).await.expect("hello");
+    let Some(Ok(Message::Binary(bytes))) = socket.next().await else { panic!("no welcome") };
+    let welcome = Frame::decode_bytes(&bytes).expect("frame").kind;
+    assert!(matches!(welcome, Some(Kind::Welcome(_))), "{welcome:?}");
+    let list = owner.page("/gateways").await;
+    assert!(list.contains(&format!("data-gateway=\"{id}\" data-gateway-live=\"online\"")));
+}
+
+#[tokio::test]
+async fn a_wrong_code_is_refused_in_words_a_person_can_use() {
+    let site = Site::new().await;
+    let machine = Browser { address: site.address, cookie: String::new() };
+    let asked = serde_json::to_string(&request("AAAA-AAAA", &new_key())).expect("json");
+    let answer = machine.ask("POST", "/gateway/enrol", &asked).await;
+    assert_eq!(answer.status, 404);
+    let refusal: EnrolRefusal = serde_json::from_str(&answer.body).expect("refusal");
+    assert_eq!(refusal.error, "code-unknown");
+    assert!(refusal.message.contains("nouveau code"), "{}", refusal.message);
+    let nonsense = machine.ask("POST", "/gateway/enrol", "{\"code\":1}").await;
+    assert_eq!(nonsense.status, 400);
+    let refusal: EnrolRefusal = serde_json::from_str(&nonsense.body).expect("refusal");
+    assert_eq!(refusal.error, "bad-request");
+}
+
+#[tokio::test]
+async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let world = &site.world;
+    let (mut shop, _) = world.connect(hello(7, 9)).await;
+    let page = format!("/gateways/{}", world.gateway_id);
+    let asked = owner.submit(&page, &format!("{page}/ask"), &[("what", "test-page")]).await;
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let command = shop.next_commands().await.remove(0);
+    let id = id_of(&command);
+    let printer = DeviceHealth {
+        device: "ticket".into(),
+        kind: DeviceKind::Printer as i32,
+        state: DeviceState::Down as i32,
+        code: "paper-out".into(),
+        ..DeviceHealth::default()
+    };
+    let health = Health { devices: vec![printer], journal_pending: 12, ..Health::default() };
+    let told = Notice { severity: 2, code: "journal-quarantined".into(), ..Notice::default() };
+    let events = vec![
+        event(1, Body::Health(health)),
+        event(2, Body::Notice(told)),
+        event(3, report(id, CommandState::Started, "", Evidence::None)),
+        event(4, report(id, CommandState::InDoubt, "restarted", Evidence::None)),
+    ];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(4).await;
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-device-code=\"paper-out\""));
+    assert!(shown.contains("mettez un rouleau"), "a remedy stands beside the fault");
+    assert!(shown.contains("data-command-state=\"in_doubt\""));
+    assert!(shown.contains("data-notice=\"journal-quarantined\""));
+    assert!(shown.contains("data-journal-pending>12<"));
+    assert!(owner.page(&format!("{page}/commands/{id}")).await.contains("Incertaine"));
+    let settle = format!("{page}/commands/{id}/settle");
+    assert_eq!(owner.submit(&page, &settle, &[("happened", "no")]).await.status, 303);
+    assert_eq!(world.state(id).await, ("failed".into(), "person-said-not-done".into()));
+    let twice = owner.submit(&page, &settle, &[("happened", "yes")]).await;
+    assert_eq!(twice.status, 409);
+    // A part that has not changed is not sent again.
+    let part = owner.page(&format!("{page}/commands")).await;
+    let again = between(&part, "hx-get=\"", "\"").to_owned();
+    assert_eq!(owner.ask("GET", &again, "").await.status, 204);
+    assert_eq!(owner.submit(&page, &format!("{page}/revoke"), &[]).await.status, 303);
+    assert!(owner.page(&page).await.contains("data-gateway-live=\"revoked\""));
+    let refused = owner.submit(&page, &format!("{page}/ask"), &[("what", "read-clock")]).await;
+    assert_eq!(refused.status, 409);
+}
+
+#[tokio::test]
+async fn a_cashier_sees_none_of_it_and_a_stranger_signs_in_first() {
+    let site = Site::new().await;
+    let cashier = site.browser("till@example.dz").await;
+    let page = format!("/gateways/{}", site.world.gateway_id);
+    for path in ["/gateways", "/gateways/new", "/punches", "/punches/live", "/employees", &page] {
+        assert_eq!(cashier.ask("GET", path, "").await.status, 403, "{path}");
+    }
+    let stranger = Browser { address: site.address, cookie: String::new() };
+    let answer = stranger.ask("GET", "/gateways", "").await;
+    assert_eq!(answer.status, 303);
+    assert!(answer.head.contains("/login"), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn history_is_paged_by_its_last_line() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    for _ in 0..30 {
+        site.world.ask(print_body(), None).await;
+    }
+    let page = format!("/gateways/{}", site.world.gateway_id);
+    let first = owner.page(&page).await;
+    assert_eq!(first.matches("data-command=").count(), 25);
+    let older = between(&first, &format!("{page}?before="), "\"").to_owned();
+    let second = owner.page(&format!("{page}?before={older}")).await;
+    assert_eq!(second.matches("data-command=").count(), 5);
+}
+
+#[tokio::test]
+async fn an_unknown_number_is_given_to_an_employee_with_one_form() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let (mut shop, _) = site.world.connect(hello(7, 5)).await;
+    shop.send(Kind::Events(batch(7, [1, 2, 3, 4, 5]))).await;
+    shop.await_up_ack(5).await;
+    let added = owner.submit("/employees", "/employees", &[("name", "Nadia")]).await;
+    assert_eq!(added.status, 303, "{}", added.body);
+    let again = owner.submit("/employees", "/employees", &[("name", "Nadia")]).await;
+    assert_eq!(again.status, 422);
+    let list = owner.page("/punches").await;
+    assert_eq!(list.matches("data-punch=").count(), 5);
+    assert!(list.contains("data-unmatched=\"5\""));
+    let mut scope = site.world.test.db.read(site.world.test.company).await.expect("scope");
+    let nadia = employees::active(&mut scope, site.world.test.company).await.expect("list")[0]
+        .employee_id
+        .to_string();
+    drop(scope);
+    let fields = [("clock_serial", "CLOCK"), ("user_id", "3"), ("employee_id", nadia.as_str())];
+    let assigned = owner.submit("/punches", "/punches/assign", &fields).await;
+    assert_eq!(assigned.status, 303, "{}", assigned.body);
+    let list = owner.page(&format!("/punches?employee={nadia}")).await;
+    assert_eq!(list.matches("data-punch=").count(), 1);
+    assert!(list.contains("Nadia"));
+    assert!(owner.page("/punches").await.contains("data-unmatched=\"4\""));
+    let day = owner.page("/punches?day=2026-11-24&clock=CLOCK").await;
+    assert_eq!(day.matches("data-punch=").count(), 5);
+    assert_eq!(owner.page("/punches?day=2026-11-25").await.matches("data-punch=").count(), 0);
+    assert_eq!(owner.ask("GET", "/punches?day=nonsense", "").await.status, 400);
+}
+
+#[tokio::test]
+async fn the_live_list_sends_each_punch_once_and_goes_on_where_it_was() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let (mut shop, _) = site.world.connect(hello(7, 9)).await;
+    shop.send(Kind::Events(batch(7, 1..=2))).await;
+    shop.await_up_ack(2).await;
+    let page = owner.page("/punches").await;
+    let address = between(&page, "data-live=\"", "\"").replace("&amp;", "&").replace("&#38;", "&");
+    let mut live = open_live(&owner, &address, None).await;
+    shop.send(Kind::Events(batch(7, 2..=4))).await;
+    shop.await_up_ack(4).await;
+    let seen = read_ids(&mut live, 2).await;
+    assert_eq!(seen.len(), 2, "only what is new, and not the one told twice");
+    drop(live);
+    shop.send(Kind::Events(batch(7, 5..=6))).await;
+    shop.await_up_ack(6).await;
+    let mut live = open_live(&owner, &address, Some(seen[1])).await;
+    let more = read_ids(&mut live, 2).await;
+    assert!(more[0] > seen[1] && more[1] > more[0], "{seen:?} {more:?}");
+}
+
+async fn open_live(browser: &Browser, path: &str, last: Option<i64>) -> TcpStream {
+    let mut stream = TcpStream::connect(browser.address).await.expect("connect");
+    let last = last.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {PUBLIC_NAME}\r\ncookie: {}\r\n{last}\r\n",
+        browser.cookie
+    );
+    stream.write_all(request.as_bytes()).await.expect("asked");
+    stream
+}
+
+/// Reads events until `count` ids came.
+async fn read_ids(stream: &mut TcpStream, count: usize) -> Vec<i64> {
+    let (mut text, mut buffer) = (String::new(), [0; 4096]);
+    loop {
+        let complete = text.rfind("\n\n").map_or("", |end| &text[..end]);
+        let ids: Vec<i64> = complete
+            .lines()
+            .filter_map(|line| line.strip_prefix("id: ")?.parse().ok())
+            .collect();
+        if ids.len() >= count {
+            return ids;
+        }
+        let read = timeout(PATIENCE, stream.read(&mut buffer)).await.expect("in time");
+        let read = read.expect("read");
+        assert!(read > 0, "the stream ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+}

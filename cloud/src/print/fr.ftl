@@ -1,0 +1,15 @@
+print-no-gateway = Pas d'impression
+print-no-gateway-remedy = Ce magasin n'a pas de passerelle en service : rien n'a été demandé à l'imprimante.
+print-on-its-way = En route vers l'imprimante
+print-waiting = En attente
+print-printing = Impression en cours
+print-printed-person = Imprimé, vu par une personne
+print-printed-bytes = Envoyé à l'imprimante, qui ne répond pas (preuve faible)
+print-printed-port = Imprimé, port sans défaut
+print-printed-answered = Imprimé, l'imprimante a répondu après la page
+print-printed-tag = Imprimé et coupé, confirmé par l'imprimante
+print-printed-unproved = Terminé selon la passerelle, sans preuve d'impression
+print-unknown = Impression incertaine
+print-unknown-remedy = Vérifiez le papier : si le ticket n'est pas sorti, imprimez un duplicata.
+print-failed = Non imprimé
+act-print-reprint = Réimpression d'une page
