@@ -78,7 +78,8 @@ fn write_assets(files: &[PathBuf], out: &Path) {
         );
         assert!(assets.insert(name.clone(), line).is_none(), "two assets are called {name}");
     }
-    let mut table = String::from("/// Every embedded file, by name.\nstatic ASSETS: &[Asset] = &[\n");
+    let mut table =
+        String::from("/// Every embedded file, by name.\nstatic ASSETS: &[Asset] = &[\n");
     table.extend(assets.into_values());
     table.push_str("];\n");
     std::fs::write(out.join("assets.rs"), table).expect("OUT_DIR can be written");

@@ -8,6 +8,7 @@ pub mod accounting;
 pub mod app;
 pub mod catalog;
 pub mod db;
+pub mod demo;
 pub mod gateways;
 pub mod home;
 pub mod i18n;

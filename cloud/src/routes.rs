@@ -21,13 +21,7 @@ pub fn routes() -> Vec<Route> {
 /// The menu, in the order it is shown.
 #[must_use]
 pub fn nav() -> Vec<NavItem> {
-    let areas = [
-        till::NAV,
-        catalog::NAV,
-        stock::NAV,
-        recipes::NAV,
-        accounting::NAV,
-        identity::pages::NAV,
-    ];
+    let areas =
+        [till::NAV, catalog::NAV, stock::NAV, recipes::NAV, accounting::NAV, identity::pages::NAV];
     areas.into_iter().flatten().copied().collect()
 }

@@ -70,7 +70,10 @@ struct Inner {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Hub").field("node", &self.inner.options.node).finish_non_exhaustive()
+        formatter
+            .debug_struct("Hub")
+            .field("node", &self.inner.options.node)
+            .finish_non_exhaustive()
     }
 }
 

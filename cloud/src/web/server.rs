@@ -167,10 +167,7 @@ fn plain(status: u16, text: &'static str) -> warp::reply::Response {
 }
 
 /// Everything else: gathered once, answered by the dispatcher.
-fn table(
-    dispatcher: Dispatcher,
-    proxies: Arc<Proxies>,
-) -> BoxedFilter<(warp::reply::Response,)> {
+fn table(dispatcher: Dispatcher, proxies: Arc<Proxies>) -> BoxedFilter<(warp::reply::Response,)> {
     let query = warp::query::raw().or_else(|_| async { Ok::<_, Infallible>((String::new(),)) });
     warp::method()
         .and(warp::path::full())

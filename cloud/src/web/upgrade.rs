@@ -266,4 +266,3 @@ pub fn no_tunnels() -> TunnelHandler {
         })
     })
 }
-

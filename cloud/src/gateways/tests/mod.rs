@@ -149,13 +149,11 @@ impl World {
 
     async fn state(&self, command_id: Uuid) -> (String, String) {
         let mut scope = self.test.db.read(self.test.company).await.expect("scope");
-        let row = sqlx::query!(
-            "select state, reason from commands where command_id = $1",
-            command_id
-        )
-        .fetch_one(scope.connection())
-        .await
-        .expect("command");
+        let row =
+            sqlx::query!("select state, reason from commands where command_id = $1", command_id)
+                .fetch_one(scope.connection())
+                .await
+                .expect("command");
         (row.state, row.reason)
     }
 
@@ -257,7 +255,12 @@ fn punch(number: u64) -> Punch {
     Punch {
         clock_serial: "CLOCK".into(),
         user_id: format!("{}", number % 7),
-        local_time: format!("2026-11-24T{:02}:{:02}:{:02}", number / 3600, number / 60 % 60, number % 60),
+        local_time: format!(
+            "2026-11-24T{:02}:{:02}:{:02}",
+            number / 3600,
+            number / 60 % 60,
+            number % 60
+        ),
         zone: "Africa/Algiers".into(),
         instant_ms: Some(1_795_478_400_000 + i64::try_from(number).expect("small") * 1000),
         state: 0,

@@ -206,8 +206,7 @@ pub(super) async fn stock(request: Request) -> Result<Response> {
 struct PrintBody {
     state: &'static str,
     label: String,
-    evidence: u8,
-    reason: String,
+    remedy: Option<String>,
     is_moving: bool,
 }
 
@@ -218,14 +217,11 @@ pub(super) async fn print_state(request: Request) -> Result<Response> {
     let mut scope = request.app().db.read(company).await?;
     let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
     known.ok_or(Error::NotFound)?;
-    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
-    let last = printings.last();
-    let state = last.map_or(paper::PaperState::NotAsked, |printing| printing.state);
+    let paper = paper::of_ticket(&mut scope, company, &request.texts(), ticket_id).await?;
     Response::json(&PrintBody {
-        state: state.as_str(),
-        label: request.texts().get(state.label()),
-        evidence: last.map_or(0, |printing| printing.evidence),
-        reason: last.map(|printing| printing.reason.clone()).unwrap_or_default(),
-        is_moving: state.is_moving(),
+        state: paper.word,
+        label: paper.label,
+        remedy: paper.remedy,
+        is_moving: paper.is_moving,
     })
 }
