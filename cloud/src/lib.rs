@@ -7,6 +7,7 @@
 pub mod accounting;
 pub mod app;
 pub mod catalog;
+pub mod cli;
 pub mod db;
 pub mod demo;
 pub mod gateways;

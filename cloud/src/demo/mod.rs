@@ -59,7 +59,6 @@ pub struct Loaded {
 /// The places goods lie in.
 #[derive(Debug, Clone, Copy)]
 struct Places {
-    store_id: Uuid,
     counter: Uuid,
     reserve: Uuid,
     lab: Uuid,
@@ -121,7 +120,6 @@ async fn make_company(
 
 async fn make_places(act: &mut crate::db::Act, store_id: Uuid) -> Result<Places> {
     let places = Places {
-        store_id,
         counter: Uuid::now_v7(),
         reserve: Uuid::now_v7(),
         lab: Uuid::now_v7(),

@@ -174,7 +174,7 @@ pub(super) async fn sell(request: Request) -> Result<Response> {
 }
 
 #[derive(Serialize)]
-struct Available {
+struct OnCounter {
     product_id: Uuid,
     available: Quantity,
     shown: String,
@@ -190,13 +190,13 @@ pub(super) async fn stock(request: Request) -> Result<Response> {
     let sold = catalog::products_sold(scope.connection(), company).await?;
     let ids: Vec<Uuid> = sold.iter().map(|product| product.id).collect();
     let stocked = stock::available_at(scope.connection(), company, till.location_id, &ids).await?;
-    let rows: Vec<Available> = sold
+    let rows: Vec<OnCounter> = sold
         .iter()
         .map(|product| {
             let index = stocked.binary_search_by_key(&product.id, |(id, _)| *id).ok();
             let there = index.and_then(|index| stocked.get(index)).map_or(Quantity::ZERO, |r| r.1);
             let available = product.in_sale_unit(there);
-            Available { product_id: product.id, available, shown: available.french() }
+            OnCounter { product_id: product.id, available, shown: available.french() }
         })
         .collect();
     Response::json(&rows)
