@@ -1,3 +1,4 @@
+nav-group-books = Comptabilité
 accounting-nav-journal = Journal
 accounting-journal-title = Journal comptable
 accounting-journal = Journal

@@ -1,3 +1,4 @@
+nav-group-goods = Produits et stock
 catalog-nav = Catalogue
 catalog-title = Catalogue
 catalog-search = Nom ou code
@@ -25,3 +26,4 @@ catalog-price-unreadable = « { $typed } » n'est pas un montant. Écrivez par e
 catalog-price-needed = Le prix doit être supérieur à zéro.
 catalog-price-moved = Le prix a été changé entre-temps : il est de { $now } DA et non { $shown } DA. Rechargez la page.
 catalog-units-disagree = Les unités { $from } et { $to } ne se convertissent pas avec ce facteur.
+act-catalog-price = Changement de prix

@@ -2,6 +2,7 @@
 //! stderr that says what and what to do, 2 wrong use.
 
 mod database;
+mod demo_data;
 mod fault;
 mod gateway;
 mod migrate;
@@ -51,6 +52,9 @@ enum Command {
     /// The shops' gateways.
     #[command(subcommand)]
     Gateway(gateway::Gateway),
+    /// Loads an invented shop to look at. Never into a real shop's database.
+    #[command(after_help = "Example:\n  fournil-cloud demo-data")]
+    DemoData(demo_data::DemoData),
 }
 
 /// Runs what the arguments ask for.
@@ -85,6 +89,7 @@ fn run(arguments: Arguments) -> Result<(), Fault> {
             Command::Migrate(command) => migrate::run(&config, command).await,
             Command::User(command) => user::run(&config, command).await,
             Command::Gateway(command) => gateway::run(&config, command).await,
+            Command::DemoData(command) => demo_data::run(&config, command).await,
         }
     });
     // Whatever still hashes a password may be left behind.

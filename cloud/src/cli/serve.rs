@@ -23,9 +23,11 @@ use super::{Fault, database, out};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::db::{self, DbError};
+use crate::gateways::{Hub, HubOptions};
 use crate::i18n::{Catalogue, Message};
+use crate::ingest::Ingest;
 use crate::time::TimeSource;
-use crate::web::upgrade::{TunnelHandler, no_tunnels};
+use crate::web::upgrade::{Tunnel, TunnelHandler};
 use crate::web::{
     Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
     ServerParts, Table, local_names,
@@ -58,11 +60,12 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     });
     let (stop, metrics, readiness) =
         (CancellationToken::new(), Arc::<Metrics>::default(), Readiness::default());
+    let hub = hub(&app, &stop);
     let parts = ServerParts {
         app: Arc::clone(&app),
         table: Table::new(routes::routes()).map_err(anyhow::Error::new)?,
         sessions: Arc::new(identity::DbSessions::new(app.db.clone(), app.time.clone())),
-        tunnels: tunnels(&app),
+        tunnels: tunnels(&hub),
         metrics: Arc::clone(&metrics),
         readiness: readiness.clone(),
         proxies: Proxies(config.proxies()?),
@@ -73,6 +76,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 
     let (fatal, mut failed) = oneshot::channel();
     let tasks = TaskTracker::new();
+    tasks.spawn(async move { hub.run().await });
     tasks.spawn(become_ready(app.clone(), connect, readiness, fatal, stop.clone()));
     schedule::start(&tasks, &app, &metrics, certificate, &stop);
     if let Some(socket) = metrics_socket {
@@ -103,9 +107,35 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     failure.map_or(Ok(()), Err)
 }
 
+/// The hub of this node, which runs until `stop`.
+fn hub(app: &App, stop: &CancellationToken) -> Hub {
+    let options = HubOptions {
+        db: app.db.clone(),
+        time: app.time.clone(),
+        public_name: app.public_name.clone(),
+        node: node_name(),
+        heartbeat: HubOptions::HEARTBEAT,
+        stop: stop.clone(),
+    };
+    Hub::new(options, Arc::new(Ingest))
+}
+
+/// The machine's own name: it stays the same when the process starts again.
+fn node_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}-1", name.trim())
+}
+
 /// What runs the sessions of gateways.
-fn tunnels(_app: &Arc<App>) -> TunnelHandler {
-    no_tunnels()
+fn tunnels(hub: &Hub) -> TunnelHandler {
+    let hub = hub.clone();
+    Arc::new(move |tunnel: Tunnel| {
+        let hub = hub.clone();
+        Box::pin(async move {
+            let peer = tunnel.peer.0.to_string();
+            hub.serve(tunnel.socket, &peer).await;
+        })
+    })
 }
 
 fn log_to_stderr(config: &Config) {

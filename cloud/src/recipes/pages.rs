@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::model::recipe_cost;
 use super::sql;
 use crate::identity::permission::{COSTS_VIEW, RECIPES_VIEW};
+use crate::money::Money;
 use crate::stock;
 use crate::web::{Access, NavItem, Page, Request, Response, Result, Route, get};
 
@@ -60,7 +61,7 @@ async fn list(request: Request) -> Result<Response> {
     let recipes = recipes
         .into_iter()
         .map(|recipe| RecipeView {
-            cost: recipe_cost(&recipe.lines, cost_of).ok().map(|cost| cost.french()),
+            cost: recipe_cost(&recipe.lines, cost_of).ok().map(Money::french),
             lines: recipe
                 .lines
                 .iter()

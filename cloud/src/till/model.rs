@@ -13,7 +13,7 @@ use crate::stock::StockError;
 /// Notes and coins of the dinar, largest first.
 pub const DENOMINATIONS: [i32; 11] = [2000, 1000, 500, 200, 100, 50, 20, 10, 5, 2, 1];
 /// Lines one ticket may have.
-pub const LINES_MAX: usize = 200;
+const LINES_MAX: usize = 200;
 /// Pieces of one denomination a count may have.
 const PIECES_MAX: i32 = 100_000;
 

@@ -1,68 +1,97 @@
 //! Tickets and paper: the one place where the till speaks with the print area.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::model::TillError;
 use super::{receipt, sql};
-use crate::db::{Act, CompanyId, DbError};
+use crate::db::{Act, CompanyId, DbError, Scope};
 use crate::i18n::Texts;
-use crate::print;
+use crate::print::{self, PageState, PrintState};
 
-/// How a page fares, as the cashier cares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PaperState {
-    /// Nobody was asked to print: the shop has no gateway.
-    NotAsked,
-    Waiting,
-    Printed,
-    /// It may or may not have come out: a person looks.
-    Unknown,
-    Failed,
+/// The fact behind a receipt, and what the page is for.
+const SOURCE: &str = "ticket";
+const PURPOSE: &str = "receipt";
+
+/// How a ticket's page fares, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Paper {
+    /// For `data-print-state`: `none`, `waiting`, `printed`, `unknown` or `failed`.
+    pub(super) word: &'static str,
+    /// The class of its badge.
+    pub(super) badge: &'static str,
+    pub(super) label: String,
+    /// What to do, where something must be done.
+    pub(super) remedy: Option<String>,
+    pub(super) copies: i64,
+    /// True while it may still change by itself.
+    pub(super) is_moving: bool,
+    pub(super) command_id: Option<Uuid>,
 }
 
-impl PaperState {
-    /// The word in `data-print-state` and in the JSON.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotAsked => "none",
-            Self::Waiting => "waiting",
-            Self::Printed => "printed",
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
+impl Paper {
+    fn new(page: &PageState, texts: &Texts) -> Self {
+        let (word, badge) = match page.state {
+            PrintState::NoGateway => ("none", "badge--idle"),
+            PrintState::OnItsWay | PrintState::Waiting(_) | PrintState::Printing => {
+                ("waiting", "badge--warn")
+            }
+            PrintState::Printed(_) => ("printed", "badge--ok"),
+            PrintState::Unknown => ("unknown", "badge--unknown"),
+            PrintState::Failed(_) => ("failed", "badge--bad"),
+        };
+        Self {
+            word,
+            badge,
+            label: texts.say(&page.state.message()),
+            remedy: page.state.remedy().map(|remedy| texts.say(&remedy)),
+            copies: page.copies,
+            is_moving: word == "waiting",
+            command_id: page.command_id,
         }
     }
+}
 
-    /// Text id of what is shown.
-    pub(super) const fn label(self) -> &'static str {
-        match self {
-            Self::NotAsked => "till-print-none",
-            Self::Waiting => "till-print-waiting",
-            Self::Printed => "till-print-printed",
-            Self::Unknown => "till-print-unknown",
-            Self::Failed => "till-print-failed",
-        }
-    }
-
-    /// The class of its badge.
-    pub(super) const fn badge(self) -> &'static str {
-        match self {
-            Self::NotAsked => "badge--idle",
-            Self::Waiting => "badge--warn",
-            Self::Printed => "badge--ok",
-            Self::Unknown => "badge--unknown",
-            Self::Failed => "badge--bad",
-        }
-    }
-
-    /// True while it may still change by itself.
-    pub(super) const fn is_moving(self) -> bool {
-        matches!(self, Self::Waiting)
-    }
+/// How the receipt of a ticket fares.
+pub(super) async fn of_ticket(
+    scope: &mut Scope,
+    company: CompanyId,
+    texts: &Texts,
+    ticket_id: Uuid,
+) -> Result<Paper, DbError> {
+    let states = print::states_of(scope, company, SOURCE, &[ticket_id], PURPOSE).await?;
+    let none = PageState { command_id: None, state: PrintState::NoGateway, copies: 0 };
+    Ok(Paper::new(states.get(&ticket_id).unwrap_or(&none), texts))
 }
 
 /// Asks for a ticket's receipt and for the drawer, in the sale's own transaction.
 pub(super) async fn ask_receipt(
+    act: &mut Act,
+    texts: &Texts,
+    store_id: Uuid,
+    ticket_id: Uuid,
+) -> Result<(), TillError> {
+    ask_page(act, texts, store_id, ticket_id).await?;
+    print::open_drawer(act, store_id, SOURCE, ticket_id).await?;
+    Ok(())
+}
+
+/// Asks for a copy of the page `command_id`. A ticket sold while the shop had no gateway
+/// has no page yet: it gets its first.
+pub(super) async fn ask_copy(
+    act: &mut Act,
+    texts: &Texts,
+    store_id: Uuid,
+    ticket_id: Uuid,
+    command_id: Option<Uuid>,
+) -> Result<(), TillError> {
+    match command_id {
+        Some(command_id) => print::reprint(act, command_id).await.map(drop)?,
+        None => ask_page(act, texts, store_id, ticket_id).await?,
+    }
+    Ok(())
+}
+
+async fn ask_page(
     act: &mut Act,
     texts: &Texts,
     store_id: Uuid,
@@ -73,46 +102,6 @@ pub(super) async fn ask_receipt(
         .await?
         .ok_or(TillError::UnknownTicket)?;
     let document = receipt::document(&facts, texts);
-    print::enqueue(act, store_id, "ticket", ticket_id, "receipt", document).await?;
-    print::open_drawer(act, store_id, "ticket", ticket_id).await?;
+    print::enqueue(act, store_id, SOURCE, ticket_id, PURPOSE, document).await?;
     Ok(())
-}
-
-/// Asks for a copy; it says so at its head.
-pub(super) async fn ask_copy(
-    act: &mut Act,
-    texts: &Texts,
-    store_id: Uuid,
-    ticket_id: Uuid,
-    copy_id: Uuid,
-) -> Result<(), TillError> {
-    let company = act.company();
-    let facts = sql::receipt(act.connection(), company, ticket_id)
-        .await?
-        .ok_or(TillError::UnknownTicket)?;
-    let document = receipt::copy(&facts, texts);
-    print::enqueue(act, store_id, "ticket_copy", copy_id, "receipt", document).await?;
-    Ok(())
-}
-
-/// One page asked for, for the history of a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Printing {
-    pub(super) state: PaperState,
-    pub(super) at: chrono::DateTime<chrono::Utc>,
-    /// A machine word such as `no-paper`, empty when there is nothing to say.
-    pub(super) reason: String,
-    /// How sure we are, 0 to 4.
-    pub(super) evidence: u8,
-    pub(super) asked_by: String,
-}
-
-/// Every page asked for a ticket, oldest first.
-pub(super) async fn printings(
-    connection: &mut PgConnection,
-    company: CompanyId,
-    ticket_id: Uuid,
-) -> Result<Vec<Printing>, DbError> {
-    let _ = (connection, company, ticket_id);
-    Ok(Vec::new())
 }

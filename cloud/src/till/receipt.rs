@@ -72,14 +72,6 @@ pub(super) fn document(receipt: &Receipt, texts: &Texts) -> Document {
     page.with(Kind::Feed(Feed { lines: 1 })).with(Kind::Qr(Qr { data: receipt.code.clone() }))
 }
 
-/// The same page with DUPLICATA at its head.
-pub(super) fn copy(receipt: &Receipt, texts: &Texts) -> Document {
-    let mut page = document(receipt, texts);
-    let head = Document::default().heading(texts.get("till-receipt-copy"));
-    page.blocks.splice(0..0, head.blocks);
-    page
-}
-
 fn total(label: &str, amount_due: Money) -> Kind {
     let cell = |text: String, align: Align, weight| Cell { text, align: align as i32, weight };
     Kind::Columns(Columns {

@@ -226,14 +226,13 @@ fn with_database(cluster_url: &str, database: &str) -> anyhow::Result<String> {
     Ok(format!("{base}/{database}"))
 }
 
-/// The first login the demonstration prints is the owner's: `… e-mail … password`.
+/// The demonstration prints one password for all, then the logins, the owner first.
 fn owner_login(logins: &str) -> anyhow::Result<Login> {
-    let line = logins.lines().find(|line| line.contains('@')).context("no login was printed")?;
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let at = words.iter().position(|word| word.contains('@')).context("an e-mail")?;
-    let email = words.get(at).context("an e-mail")?;
-    let password = words.get(at + 1).context("a password after the e-mail")?;
-    Ok(Login { email: (*email).to_owned(), password: (*password).to_owned() })
+    let words = || logins.split_whitespace();
+    let email = words().find(|word| word.contains('@')).context("no login was printed")?;
+    let line = logins.lines().find(|line| line.contains("Mot de passe")).context("no password")?;
+    let password = line.rsplit(' ').next().context("no password")?;
+    Ok(Login { email: email.to_owned(), password: password.to_owned() })
 }
 
 fn write_cloud_config(

@@ -339,7 +339,8 @@ function drawPrint(print) {
   const looks = { printed: "ok", waiting: "warn", failed: "bad", unknown: "unknown" };
   badge.className = `badge badge--${looks[print.state] ?? "idle"}`;
   badge.dataset.printState = print.state;
-  badge.textContent = print.evidence ? `${print.label} (E${print.evidence})` : print.label;
+  badge.title = print.remedy ?? "";
+  badge.textContent = print.label;
 }
 
 /** Asks until the paper is settled, the next sale begins, or two minutes have passed. */

@@ -174,7 +174,7 @@ pub(super) async fn sell(request: Request) -> Result<Response> {
 }
 
 #[derive(Serialize)]
-struct Available {
+struct OnCounter {
     product_id: Uuid,
     available: Quantity,
     shown: String,
@@ -190,13 +190,13 @@ pub(super) async fn stock(request: Request) -> Result<Response> {
     let sold = catalog::products_sold(scope.connection(), company).await?;
     let ids: Vec<Uuid> = sold.iter().map(|product| product.id).collect();
     let stocked = stock::available_at(scope.connection(), company, till.location_id, &ids).await?;
-    let rows: Vec<Available> = sold
+    let rows: Vec<OnCounter> = sold
         .iter()
         .map(|product| {
             let index = stocked.binary_search_by_key(&product.id, |(id, _)| *id).ok();
             let there = index.and_then(|index| stocked.get(index)).map_or(Quantity::ZERO, |r| r.1);
             let available = product.in_sale_unit(there);
-            Available { product_id: product.id, available, shown: available.french() }
+            OnCounter { product_id: product.id, available, shown: available.french() }
         })
         .collect();
     Response::json(&rows)
@@ -206,8 +206,7 @@ pub(super) async fn stock(request: Request) -> Result<Response> {
 struct PrintBody {
     state: &'static str,
     label: String,
-    evidence: u8,
-    reason: String,
+    remedy: Option<String>,
     is_moving: bool,
 }
 
@@ -218,14 +217,11 @@ pub(super) async fn print_state(request: Request) -> Result<Response> {
     let mut scope = request.app().db.read(company).await?;
     let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
     known.ok_or(Error::NotFound)?;
-    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
-    let last = printings.last();
-    let state = last.map_or(paper::PaperState::NotAsked, |printing| printing.state);
+    let paper = paper::of_ticket(&mut scope, company, &request.texts(), ticket_id).await?;
     Response::json(&PrintBody {
-        state: state.as_str(),
-        label: request.texts().get(state.label()),
-        evidence: last.map_or(0, |printing| printing.evidence),
-        reason: last.map(|printing| printing.reason.clone()).unwrap_or_default(),
-        is_moving: state.is_moving(),
+        state: paper.word,
+        label: paper.label,
+        remedy: paper.remedy,
+        is_moving: paper.is_moving,
     })
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::super::{paper, service, sql};
-use crate::db::Begun;
+use crate::db::{Begun, Scope};
 use crate::time;
 use crate::web::{Error, Page, Request, Response, Result};
 
@@ -105,16 +105,7 @@ struct ReceiptView {
 struct PaperView {
     page: Page,
     ticket_id: Uuid,
-    state: paper::PaperState,
-    rows: Vec<PaperRow>,
-}
-
-struct PaperRow {
-    at: String,
-    state: paper::PaperState,
-    evidence: u8,
-    reason: String,
-    asked_by: String,
+    paper: paper::Paper,
 }
 
 /// One ticket.
@@ -124,7 +115,7 @@ pub(super) async fn show(request: Request) -> Result<Response> {
     let mut scope = request.app().db.read(company).await?;
     let facts = sql::receipt(scope.connection(), company, ticket_id).await?;
     let facts = facts.ok_or(Error::NotFound)?;
-    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
+    let paper = paper_view(&request, &mut scope, ticket_id).await?;
     let lines = facts.lines.into_iter();
     let lines =
         lines.map(|line| [line.name, line.quantity, line.unit_price.french(), line.total.french()]);
@@ -138,7 +129,6 @@ pub(super) async fn show(request: Request) -> Result<Response> {
         sold_at: facts.sold_at,
         cashier: facts.cashier,
     };
-    let paper = paper_view(&request, ticket_id, printings);
     let page = request.page("till-ticket-title");
     Response::html(&TicketPage { page, ticket_id, key: Uuid::now_v7(), receipt, paper })
 }
@@ -150,33 +140,26 @@ pub(super) async fn paper(request: Request) -> Result<Response> {
     let mut scope = request.app().db.read(company).await?;
     let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
     known.ok_or(Error::NotFound)?;
-    let printings = paper::printings(scope.connection(), company, ticket_id).await?;
-    Response::html(&paper_view(&request, ticket_id, printings))
+    Response::html(&paper_view(&request, &mut scope, ticket_id).await?)
 }
 
-fn paper_view(request: &Request, ticket_id: Uuid, printings: Vec<paper::Printing>) -> PaperView {
-    let state = printings.last().map_or(paper::PaperState::NotAsked, |last| last.state);
-    let rows = printings
-        .into_iter()
-        .map(|printing| PaperRow {
-            at: time::french_minute(printing.at, time::DEFAULT_ZONE),
-            state: printing.state,
-            evidence: printing.evidence,
-            reason: printing.reason,
-            asked_by: printing.asked_by,
-        })
-        .collect();
-    PaperView { page: request.page("till-ticket-title"), ticket_id, state, rows }
+async fn paper_view(request: &Request, scope: &mut Scope, ticket_id: Uuid) -> Result<PaperView> {
+    let paper = paper::of_ticket(scope, request.company()?, &request.texts(), ticket_id).await?;
+    Ok(PaperView { page: request.page("till-ticket-title"), ticket_id, paper })
 }
 
 /// Asks for a copy.
 pub(super) async fn reprint(request: Request) -> Result<Response> {
     let ticket_id: Uuid = request.param("ticket_id")?;
     let _: Vec<(String, String)> = request.form_fields()?;
+    let (company, texts) = (request.company()?, request.texts());
+    let mut scope = request.app().db.read(company).await?;
+    let paper = paper::of_ticket(&mut scope, company, &texts, ticket_id).await?;
+    drop(scope);
     let (actor, key, app) = (request.actor()?, request.idempotency_key()?, request.app());
     let begun = app.db.begin_once::<_, ()>(&actor, key, "till.reprint", &ticket_id).await?;
     if let Begun::Fresh(mut act) = begun {
-        service::reprint(&mut act, &request.texts(), ticket_id, key.0).await?;
+        service::reprint(&mut act, &texts, ticket_id, paper.command_id).await?;
         act.commit_with(&()).await?;
     }
     Ok(Response::see_other(&format!("/tickets/{ticket_id}")))
