@@ -88,7 +88,11 @@ async fn sell_two(page: &Client, base: &str, browser: &Chromium) {
     wait_for(page, "main").await;
     if page.find(Locator::Css("[data-session-closed]")).await.is_ok() {
         click(page, "[data-open-till]").await;
-        click(page, "main form button[type=submit], main form button:not([type])").await;
+        wait_for(page, "[name=pieces-100]").await.send_keys("20").await.unwrap();
+        if let Ok(reason) = page.find(Locator::Css("[data-reason]")).await {
+            reason.send_keys("Fond de caisse du jour").await.unwrap();
+        }
+        click(page, "[data-count] .button--primary").await;
     }
     let goods = "[data-product]:not(.is-out)";
     wait_for(page, goods).await;

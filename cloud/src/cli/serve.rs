@@ -88,7 +88,8 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 
     // Cancel safe: both sides are only waited for.
     let failure = tokio::select! {
-        failure = &mut failed => failure.ok(),
+        // An error means the sender is gone: the database was found in order.
+        Ok(failure) = &mut failed => Some(failure),
         () = asked_to_stop() => None,
     };
     tell_systemd(&[NotifyState::Stopping]);
@@ -140,7 +141,10 @@ fn tunnels(hub: &Hub) -> TunnelHandler {
 
 fn log_to_stderr(config: &Config) {
     let filter = EnvFilter::try_new(&config.log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr);
     // A second subscriber cannot be set; the first one is as good.
     let _: Result<(), _> = match config.log.format {
         LogFormat::Text => log.with_target(false).try_init(),

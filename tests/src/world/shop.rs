@@ -71,7 +71,7 @@ impl Shop {
         let database_url = with_database(cluster_url, &database)?;
         write_cloud_config(dir.path(), address, wire.address, &database_url)?;
         let mut cloud = Daemon::start(cloud_spec(dir.path(), &["serve"])?)?;
-        cloud.wait_for_line("listening", PATIENCE).await?;
+        cloud.wait_for_line("ready:", PATIENCE).await?;
         let ca = std::fs::read_to_string(dir.path().join("tls/ca.pem"))?;
 
         let clock =

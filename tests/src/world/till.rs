@@ -79,7 +79,10 @@ async fn open_session(browser: &mut Browser, path: &str) -> anyhow::Result<()> {
     let mut fields = Vec::new();
     for tag in form.body.split('<').filter(|tag| tag.starts_with("input")) {
         let Some(name) = attribute(tag, "name") else { continue };
-        fields.push((name, attribute(tag, "value").unwrap_or_default()));
+        // The drawer is found empty; whoever opens says why that is not what was left.
+        let value = if name == "reason" { Some("Essai".to_owned()) } else { None };
+        let value = value.or_else(|| attribute(tag, "value"));
+        fields.push((name, value.unwrap_or_default()));
     }
     let fields: Vec<(&str, &str)> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
