@@ -313,7 +313,8 @@ pub(super) async fn list_items(
     let rows = sqlx::query!(
         r#"select p.product_id, p.sku, p.name, p.kind, p.base_unit,
                   coalesce(v.quantity, 0) as "quantity!", coalesce(v.value, 0) as "value!",
-                  coalesce((select string_agg(l.name || ' ' || trim_scale(b.quantity), ' · '
+                  coalesce((select string_agg(l.name || ' ' || replace(trim_scale(b.quantity)::text, '.', ','),
+                                              ' · '
                                               order by l.name)
                             from stock_balances b
                             join locations l on l.company_id = b.company_id

@@ -449,6 +449,9 @@ function listen() {
   find("next").addEventListener("click", () => find("sold-dialog").close());
   find("sold-dialog").addEventListener("close", () => {
     printPoll += 1;
+    // The dialog may have put the focus back already, and Chromium then has an active
+    // element without a caret: focus it anew.
+    find("search").blur();
     find("search").focus();
   });
   globalThis.addEventListener("online", send);
