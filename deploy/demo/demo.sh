@@ -93,7 +93,7 @@ chmod 600 "$state/cloud.toml"
 cloud() { "$bin/fournil-cloud" --config "$state/cloud.toml" "$@"; }
 
 cloud migrate up >>"$state/logs/cloud.log" 2>&1 || { tail -n 3 "$state/logs/cloud.log" >&2; fail "la migration a échoué"; }
-[ -s "$state/logins.txt" ] || { cloud demo-data >"$state/logins.new" && mv "$state/logins.new" "$state/logins.txt"; }
+[ -s "$state/logins.txt" ] || { cloud demo-data --clock-serial SIM0000000001 >"$state/logins.new" && mv "$state/logins.new" "$state/logins.txt"; }
 launch cloud "$bin/fournil-cloud" --config "$state/cloud.toml" serve
 ca=$state/tls/ca.pem
 for _ in $(seq 150); do
@@ -104,7 +104,7 @@ done
 [ -n "${ready:-}" ] || { tail -n 5 "$state/logs/cloud.log" >&2; fail "fournil-cloud ne répond pas sur le port $port"; }
 
 launch clock "$bin/fournil-sim" clock --listen "127.0.0.1:$clock_port" --http "127.0.0.1:$clock_page" \
-    --comm-key 1234 --users 6 --punch-every 90 --state "$state/clock.json"
+    --comm-key 1234 --users 6 --punches 120 --punch-every 90 --state "$state/clock.json"
 launch printer "$bin/fournil-sim" printer --tcp "127.0.0.1:$printer_port" --http "127.0.0.1:$printer_page" \
     --out "$state/receipts"
 

@@ -14,7 +14,7 @@ command -v apt-get >/dev/null || fail "cette installation automatique demande De
 
 packages=(build-essential pkg-config postgresql curl ca-certificates fonts-dejavu-core)
 if [ "$purpose" = test ]; then
-    packages+=(python3 python3-venv)
+    packages+=(python3 python3-venv fonts-noto-color-emoji)
     # Ubuntu gives Chromium as a snap behind these names; Debian as ordinary packages.
     if apt-cache show chromium-driver >/dev/null 2>&1; then
         packages+=(chromium chromium-driver)

@@ -70,9 +70,10 @@ async fn sign_in_see_punches_appear_sell_and_see_the_receipt_printed() {
     picture(&browser, "passerelles").await;
 
     sell_two(page, &base, &browser).await;
-    let number = wait_for(page, "[data-ticket-number]").await.text().await.unwrap();
+    let number =
+        wait_for(page, "dialog[open] [data-ticket-number]:not(:empty)").await.text().await.unwrap();
     assert!(number.starts_with("T-"), "{number}");
-    wait_for(page, "[data-print-state=printed], [data-print-state=done]").await;
+    wait_for(page, "dialog[open] [data-print-state=printed]").await;
     picture(&browser, "vendu").await;
     let receipts = shop.printer.receipts();
     let receipt = receipts.iter().find(|receipt| receipt.text.contains(number.trim()));

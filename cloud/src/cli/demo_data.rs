@@ -11,7 +11,7 @@ use crate::time::TimeSource;
 
 #[derive(Debug, Args)]
 pub(super) struct DemoData {
-    /// The clock whose users 1 to 6 are the employees; any clock when left out.
+    /// The clock whose users 1 to 6 are the employees; they are linked by hand when left out.
     #[arg(long)]
     clock_serial: Option<String>,
 }

@@ -23,6 +23,7 @@ impl Chromium {
         let port = free_port()?;
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
+            .env("LANGUAGE", "fr")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -84,8 +85,10 @@ fn capabilities(
         "--disable-component-update".to_owned(),
         "--disable-sync".to_owned(),
         "--disable-dev-shm-usage".to_owned(),
-        "--lang=fr".to_owned(),
-        format!("--window-size={width},{height}"),
+        "--hide-scrollbars".to_owned(),
+        "--accept-lang=fr".to_owned(),
+        // Chromium takes 143 pixels of the window for itself.
+        format!("--window-size={width},{}", height + 143),
         format!("--user-data-dir={}", profile.display()),
     ];
     let mut capabilities = serde_json::Map::new();

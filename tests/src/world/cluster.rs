@@ -27,13 +27,12 @@ impl Cluster {
         let pid_file = self.dir.join("data/postmaster.pid");
         let text = std::fs::read_to_string(&pid_file).context("is the server running?")?;
         let pid = text.lines().next().context("a pid file has a first line")?;
-        let status = Command::new("bash")
-            .arg("-c")
-            .arg(format!("pkill -KILL -P {pid}; kill -KILL {pid}"))
-            .status()?;
-        // pkill finds no child when they went first; the server itself must be gone.
-        if !status.success() && std::path::Path::new(&format!("/proc/{pid}")).exists() {
-            bail!("the server {pid} would not die");
+        // The server first, so that it has no time to tell its children to stop in order.
+        let script = format!("children=$(pgrep -P {pid}); kill -KILL {pid} $children");
+        let killed = Command::new("bash").arg("-c").arg(script).output()?;
+        // A child may have ended by itself in between; the server must not live.
+        if !killed.status.success() && std::path::Path::new(&format!("/proc/{pid}")).exists() {
+            bail!("the server {pid} would not die: {}", String::from_utf8_lossy(&killed.stderr));
         }
         Ok(())
     }

@@ -200,7 +200,8 @@ async fn database(
         sql(&mut admin, format!("create database {making}")).await?;
         let url = with_database(cluster_url, &making)?;
         std::fs::write(dir.join("cloud.toml"), format!("[database]\nurl = \"{url}\"\n"))?;
-        for args in [&["migrate", "up"][..], &["demo-data"][..]] {
+        for args in [&["migrate", "up"][..], &["demo-data", "--clock-serial", "SIM0000000001"][..]]
+        {
             let (status, out, err) = run(cloud_spec(dir, args)?).await?;
             if status != 0 {
                 bail!("fournil-cloud {args:?} failed: {err}");
