@@ -6,9 +6,10 @@
 
 pub mod app;
 pub mod cli;
+pub mod config;
 pub mod db;
-pub mod home;
 pub mod gateways;
+pub mod home;
 pub mod i18n;
 pub mod identity;
 pub mod ingest;
@@ -17,5 +18,6 @@ pub mod people;
 pub mod print;
 pub mod quantity;
 pub mod routes;
+pub mod schedule;
 pub mod time;
 pub mod web;

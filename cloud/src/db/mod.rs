@@ -144,6 +144,16 @@ impl Db {
         sqlx::query_scalar!("select 1").fetch_one(&self.pool).await.is_ok()
     }
 
+    /// Takes away idempotency keys older than `days`, at most `most`; how many.
+    pub async fn forget_old_keys(&self, days: i32, most: i32) -> Result<i64, DbError> {
+        let gone = sqlx::query_scalar!(
+            r#"select ground_delete_old_idempotency_keys(make_interval(days => $1), $2) as "gone!""#,
+            days,
+            most,
+        );
+        Ok(gone.fetch_one(&self.pool).await?)
+    }
+
     /// A read-only, consistent view of one company's rows.
     pub async fn read(&self, company: CompanyId) -> Result<Scope, DbError> {
         let mut tx =

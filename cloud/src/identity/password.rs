@@ -54,12 +54,13 @@ pub(super) async fn is_right(password: String, hash: Option<String>) -> anyhow::
 }
 
 /// A password for somebody else to change: four groups of four, 76 bits.
-pub fn generated() -> Result<String, ring::error::Unspecified> {
+pub fn generated() -> anyhow::Result<String> {
     let random = ring::rand::SystemRandom::new();
     let mut password = String::new();
     while password.len() < 19 {
         let mut byte = [0_u8; 1];
-        ring::rand::SecureRandom::fill(&random, &mut byte)?;
+        ring::rand::SecureRandom::fill(&random, &mut byte)
+            .map_err(|_| anyhow::anyhow!("the machine gives no random bytes"))?;
         let [byte] = byte;
         // 27 letters: what is past the last whole multiple would favour the first ones.
         if usize::from(byte) >= 256 - 256 % LETTERS.len() {

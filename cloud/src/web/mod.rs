@@ -25,6 +25,7 @@ mod response;
 mod server;
 mod session;
 mod table;
+mod tls;
 pub mod upgrade;
 
 pub use cookies::{NoRandomness, SESSION_SECONDS, random_token};
@@ -39,4 +40,5 @@ pub use request::{Peer, Request};
 pub use response::Response;
 pub use server::{Server, ServerLimits, ServerParts};
 pub use session::{Permission, Session, Sessions};
+pub use tls::{Certificate, CertificateSource, TlsError, local_names};
 pub use table::{Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put};

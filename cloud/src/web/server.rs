@@ -128,6 +128,34 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The listener of `/metrics`, with small bounds of its own.
+    #[must_use]
+    pub fn for_metrics(metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
+        let shown = Arc::clone(&metrics);
+        let filter = warp::path!("metrics").map(move || {
+            let text = shown.encode().unwrap_or_default();
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            warp::reply::with_header(text, "content-type", kind).into_response()
+        });
+        let limits = ServerLimits {
+            connections_max: 16,
+            drain: Duration::from_millis(200),
+            ..ServerLimits::default()
+        };
+        Self {
+            filter: filter.boxed(),
+            limits,
+            // Its own connections are no figure of the main listener.
+            metrics: Arc::default(),
+            proxies: Arc::default(),
+            tunnels: TaskTracker::new(),
+            stop,
+            cut: CancellationToken::new(),
+        }
+    }
+}
+
 /// Embedded files, with the headers every answer has.
 fn files() -> BoxedFilter<(warp::reply::Response,)> {
     assets::filter()

@@ -1,0 +1,311 @@
+//! `fournil-cloud serve`: the life of the process.
+//!
+//! Sockets are bound before anything else, so a taken port shows at once. With the
+//! database away the process stays up: `/healthz` is 200, `/readyz` and every page 503,
+//! and it goes on when the database comes. Migrations that wait end it with the command
+//! to run: serving on tables of another release would do harm.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing_subscriber::EnvFilter;
+
+use super::{Fault, database, out};
+use crate::app::App;
+use crate::config::{Config, LogFormat};
+use crate::db::{self, DbError};
+use crate::gateways::{Hub, HubOptions};
+use crate::i18n::{Catalogue, Message};
+use crate::ingest::Ingest;
+use crate::time::TimeSource;
+use crate::web::upgrade::{Tunnel, TunnelHandler};
+use crate::web::{
+    Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
+    ServerParts, Table, local_names,
+};
+use crate::{identity, routes, schedule};
+
+/// Between two tries to reach the database at start.
+const RETRY: Duration = Duration::from_secs(2);
+/// What is not done by then is left: systemd would kill us anyway.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(config: Config) -> Result<(), Fault> {
+    log_to_stderr(&config);
+    let time = TimeSource::system();
+    let texts = Catalogue::load().map_err(anyhow::Error::new)?;
+    let connect = database::options(&config)?;
+    let certificate = certificate(&config, &time)?;
+    let listeners = bind(&config, certificate.as_ref()).await?;
+    let metrics_socket = match config.web.listen_metrics {
+        Some(address) => Some(bound(address).await?),
+        None => None,
+    };
+    let app = Arc::new(App {
+        db: database::pool(&config)?,
+        time,
+        texts,
+        nav: routes::nav(),
+        public_name: config.web.public_name.clone(),
+        public_url: config.web.public_url.clone(),
+    });
+    let (stop, metrics, readiness) =
+        (CancellationToken::new(), Arc::<Metrics>::default(), Readiness::default());
+    let hub = hub(&app, &config, &stop);
+    let parts = ServerParts {
+        app: Arc::clone(&app),
+        table: Table::new(routes::routes()).map_err(anyhow::Error::new)?,
+        sessions: Arc::new(identity::DbSessions::new(app.db.clone(), app.time.clone())),
+        tunnels: tunnels(hub.clone()),
+        metrics: Arc::clone(&metrics),
+        readiness: readiness.clone(),
+        proxies: Proxies(config.proxies()?),
+        limits: limits(&config),
+        stop: stop.clone(),
+    };
+    announce(&config, certificate.as_deref())?;
+
+    let (fatal, mut failed) = oneshot::channel();
+    let tasks = TaskTracker::new();
+    tasks.spawn(async move { hub.run().await });
+    tasks.spawn(become_ready(app.clone(), connect, readiness, fatal, stop.clone()));
+    schedule::start(&tasks, &app, &metrics, certificate, &stop);
+    if let Some(socket) = metrics_socket {
+        let server = Server::for_metrics(Arc::clone(&metrics), stop.clone());
+        tasks.spawn(server.run(vec![Listener { socket, tls: None }]));
+    }
+    let serving = tokio::spawn(Server::new(parts).run(listeners));
+    tell_systemd(&[NotifyState::Ready]);
+
+    // Cancel safe: both sides are only waited for.
+    let failure = tokio::select! {
+        failure = &mut failed => failure.ok(),
+        () = asked_to_stop() => None,
+    };
+    tell_systemd(&[NotifyState::Stopping]);
+    stop.cancel();
+    tasks.close();
+    let stopped = async {
+        let served = serving.await;
+        tasks.wait().await;
+        served
+    };
+    match tokio::time::timeout(STOP_MAX, stopped).await {
+        Ok(Ok(())) => tracing::info!("stopped"),
+        Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
+        Err(_) => tracing::warn!("some parts did not stop in time and were left"),
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// The tunnels of this node.
+fn hub(app: &App, config: &Config, stop: &CancellationToken) -> Hub {
+    let options = HubOptions {
+        db: app.db.clone(),
+        time: app.time.clone(),
+        public_name: app.public_name.clone(),
+        node: node_name(config),
+        heartbeat: HubOptions::HEARTBEAT,
+        stop: stop.clone(),
+    };
+    Hub::new(options, Arc::new(Ingest))
+}
+
+/// The machine and the port: the same after a restart, another for each process.
+fn node_name(config: &Config) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let address = config.web.listen.iter().chain(&config.web.listen_plain).next();
+    let port = address.map_or(0, SocketAddr::port);
+    format!("{}:{port}", host.trim())
+}
+
+/// What runs the sessions of gateways.
+fn tunnels(hub: Hub) -> TunnelHandler {
+    Arc::new(move |tunnel: Tunnel| {
+        let hub = hub.clone();
+        Box::pin(async move {
+            hub.serve(tunnel.socket, &tunnel.peer.0.to_string()).await;
+        })
+    })
+}
+
+fn log_to_stderr(config: &Config) {
+    let filter = EnvFilter::try_new(&config.log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber cannot be set; the first one is as good.
+    let _: Result<(), _> = match config.log.format {
+        LogFormat::Text => log.with_target(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+fn certificate(config: &Config, time: &TimeSource) -> Result<Option<Arc<Certificate>>, Fault> {
+    if config.web.listen.is_empty() {
+        return Ok(None);
+    }
+    let tls = &config.tls;
+    let source = match (&tls.cert_file, &tls.key_file, &tls.auto_dir) {
+        (Some(cert), Some(key), _) => {
+            CertificateSource::Files { cert: cert.clone(), key: key.clone() }
+        }
+        (_, _, Some(dir)) => CertificateSource::Auto {
+            dir: dir.clone(),
+            names: local_names(&config.web.public_name, &tls.names),
+        },
+        _ => return Err(Message::new("config-no-certificate").into()),
+    };
+    Ok(Some(Certificate::load(source, time.now())?))
+}
+
+async fn bind(
+    config: &Config,
+    certificate: Option<&Arc<Certificate>>,
+) -> Result<Vec<Listener>, Fault> {
+    let mut listeners = Vec::new();
+    if let Some(certificate) = certificate {
+        for address in &config.web.listen {
+            let tls = Some(certificate.acceptor()?);
+            listeners.push(Listener { socket: bound(*address).await?, tls });
+        }
+    }
+    for address in &config.web.listen_plain {
+        listeners.push(Listener { socket: bound(*address).await?, tls: None });
+    }
+    Ok(listeners)
+}
+
+async fn bound(address: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let id = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "cli-port-in-use",
+            std::io::ErrorKind::PermissionDenied => "cli-port-forbidden",
+            _ => "cli-port-failed",
+        };
+        let message = Message::new(id).with("address", address).with("port", address.port());
+        message.with("cause", error).into()
+    })
+}
+
+fn limits(config: &Config) -> ServerLimits {
+    ServerLimits {
+        connections_max: config.web.connections_max.max(1),
+        connections_per_address_max: config.web.connections_per_address_max.max(1),
+        ..ServerLimits::default()
+    }
+}
+
+/// Every address, on stdout, so that a person or a script knows where to go.
+fn announce(config: &Config, certificate: Option<&Certificate>) -> Result<(), Fault> {
+    let texts = Catalogue::load().map_err(anyhow::Error::new)?.in_language("fr");
+    let url = Message::new("cli-serving").with("url", &config.web.public_url);
+    out::line(&texts.say(&url));
+    for address in &config.web.listen_plain {
+        let plain = Message::new("cli-serving-plain").with("address", address);
+        out::line(&texts.say(&plain));
+    }
+    if let Some(file) = certificate.and_then(Certificate::authority_file) {
+        let authority = Message::new("cli-authority").with("file", file.display());
+        out::line(&texts.say(&authority));
+    }
+    Ok(())
+}
+
+/// Waits for the database, refuses tables of another release, then opens the pages.
+async fn become_ready(
+    app: Arc<App>,
+    connect: PgConnectOptions,
+    readiness: Readiness,
+    fatal: oneshot::Sender<Fault>,
+    stop: CancellationToken,
+) {
+    loop {
+        // Cancel safe: looking changes nothing.
+        let looked = tokio::select! {
+            () = stop.cancelled() => return,
+            looked = look(&app, &connect) => looked,
+        };
+        match looked {
+            Ok(()) => {
+                readiness.set_ready();
+                tell_systemd(&[NotifyState::Status("serving")]);
+                tracing::info!("ready: the database answers and is of this release");
+                return;
+            }
+            Err(Looked::Away(error)) => {
+                tell_systemd(&[NotifyState::Status("waiting for the database")]);
+                tracing::warn!(%error, "the database cannot be reached; trying again");
+            }
+            Err(Looked::Refused(fault)) => {
+                let _: Result<(), Fault> = fatal.send(fault);
+                return;
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+}
+
+enum Looked {
+    Away(sqlx::Error),
+    Refused(Fault),
+}
+
+impl From<DbError> for Looked {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(error) => Self::Away(error),
+            other => Self::Refused(other.into()),
+        }
+    }
+}
+
+async fn look(app: &App, connect: &PgConnectOptions) -> Result<(), Looked> {
+    match db::pending(connect).await {
+        Ok(0) => {}
+        Ok(count) => {
+            let message = Message::new("cli-migrations-wait").with("count", count);
+            return Err(Looked::Refused(message.into()));
+        }
+        Err(MigrateError::Execute(error)) => return Err(DbError::from(error).into()),
+        Err(other) => return Err(Looked::Refused(other.into())),
+    }
+    Ok(identity::sync_roles(&app.db).await?)
+}
+
+/// The first signal drains; a second one ends the process at once.
+async fn asked_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    let mut asked = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    asked().await;
+    tracing::info!("stopping: answers under way are finished");
+    tokio::spawn(async move {
+        asked().await;
+        std::process::exit(1);
+    });
+}
+
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd could not be told");
+    }
+}
