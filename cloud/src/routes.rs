@@ -20,11 +20,7 @@ pub fn routes() -> Vec<Route> {
 /// The menu, in the order it is shown.
 #[must_use]
 pub fn nav() -> Vec<NavItem> {
-    let areas = [
-        attendance::pages::NAV,
-        employees::pages::NAV,
-        gateways::pages::NAV,
-        identity::pages::NAV,
-    ];
+    let areas =
+        [attendance::pages::NAV, employees::pages::NAV, gateways::pages::NAV, identity::pages::NAV];
     areas.into_iter().flatten().copied().collect()
 }

@@ -49,20 +49,18 @@ async fn code(config: &Config, asked: Code) -> Result<(), Fault> {
     }
     let company = user::company(&db, asked.company.as_deref()).await?;
     let mut act = db.begin(&Actor::system(company, "fournil-cloud gateway")).await?;
-    let gateway_id = match enrol::find_by_name(&mut act, &asked.name).await? {
-        Some(gateway_id) => gateway_id,
-        None => {
-            let store_id = store(&mut act, asked.store.as_deref()).await?;
-            enrol::create_gateway(&mut act, store_id, &asked.name).await.map_err(|error| {
-                match error.constraint() {
-                    // The name of one that was revoked.
-                    Some("gateway_name_unique") => {
-                        Message::new("gateways-fault-name-taken").into()
-                    }
-                    _ => Fault::from(error),
-                }
-            })?
-        }
+    let known = enrol::find_by_name(&mut act, &asked.name).await?;
+    let gateway_id = if let Some(gateway_id) = known {
+        gateway_id
+    } else {
+        let store_id = store(&mut act, asked.store.as_deref()).await?;
+        enrol::create_gateway(&mut act, store_id, &asked.name).await.map_err(|error| {
+            match error.constraint() {
+                // The name of one that was revoked.
+                Some("gateway_name_unique") => Message::new("gateways-fault-name-taken").into(),
+                _ => Fault::from(error),
+            }
+        })?
     };
     let shown = enrol::new_code(&db, &mut act, gateway_id).await?;
     act.commit().await?;
@@ -92,11 +90,9 @@ async fn store(act: &mut Act, wanted: Option<&str>) -> Result<Uuid, Fault> {
         (None, [only]) => Some(only),
         (None, _) => None,
     };
-    match found {
-        Some((store_id, _)) => Ok(*store_id),
-        None => {
-            let known: Vec<&str> = stores.iter().map(|(_, name)| name.as_str()).collect();
-            Err(Message::new("gateways-cli-which-store").with("known", known.join(", ")).into())
-        }
+    if let Some((store_id, _)) = found {
+        return Ok(*store_id);
     }
+    let known: Vec<&str> = stores.iter().map(|(_, name)| name.as_str()).collect();
+    Err(Message::new("gateways-cli-which-store").with("known", known.join(", ")).into())
 }

@@ -68,9 +68,10 @@ pub(super) async fn identify(
         return Err(End::of(close::REVOKED, "this gateway was revoked"));
     }
     let signed = hello::signed_bytes(hello.version, public_name, nonce, &hello.gateway_id);
-    let is_signed = row.public_keys.iter().any(|key| {
-        UnparsedPublicKey::new(&ED25519, key).verify(&signed, &hello.signature).is_ok()
-    });
+    let is_signed = row
+        .public_keys
+        .iter()
+        .any(|key| UnparsedPublicKey::new(&ED25519, key).verify(&signed, &hello.signature).is_ok());
     if is_signed {
         return Ok(Identity { company: row.company, gateway_id, name: row.name });
     }
@@ -136,11 +137,7 @@ async fn open_in(
         software: &hello.software,
         incarnation: hello.incarnation,
         boot_id: &hello.boot_id,
-        head: Head {
-            epoch: hello.up.epoch,
-            seq: hello.up.last,
-            hash: hello.up.head_hash.clone(),
-        },
+        head: Head { epoch: hello.up.epoch, seq: hello.up.last, hash: hello.up.head_hash.clone() },
     };
     sql::accept(act.connection(), company, gateway_id, &accepted).await.map_err(db_end)?;
     let up_durable = resume_up(act, gateway_id, hello, resume.up).await.map_err(db_end)?;

@@ -158,8 +158,7 @@ async fn redeem_row(
             act.hint(TOPIC, Some(gateway_id));
         }
     }
-    let (name, company_name) =
-        sql::enrol::names(act.connection(), company, gateway_id).await?;
+    let (name, company_name) = sql::enrol::names(act.connection(), company, gateway_id).await?;
     act.commit().await?;
     Ok(EnrolAnswer {
         gateway_id: gateway_id.to_string(),
@@ -170,11 +169,7 @@ async fn redeem_row(
 }
 
 /// Makes a gateway that waits for a machine.
-pub async fn create_gateway(
-    act: &mut Act,
-    store_id: Uuid,
-    name: &str,
-) -> Result<Uuid, DbError> {
+pub async fn create_gateway(act: &mut Act, store_id: Uuid, name: &str) -> Result<Uuid, DbError> {
     let gateway_id = Uuid::now_v7();
     let company = act.company();
     sql::enrol::insert_gateway(act.connection(), company, gateway_id, store_id, name.trim())

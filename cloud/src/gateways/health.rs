@@ -1,8 +1,6 @@
 //! How a shop's devices fare, and what an operator should know once.
 
-use fournil_protocol::event::{
-    DeviceHealth, DeviceKind, DeviceState, Health, Notice, Severity,
-};
+use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState, Health, Notice, Severity};
 use uuid::Uuid;
 
 use super::sql::health::{self as sql, BoxRow, DeviceRow, NoticeRow};

@@ -70,7 +70,10 @@ struct Inner {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Hub").field("node", &self.inner.options.node).finish_non_exhaustive()
+        formatter
+            .debug_struct("Hub")
+            .field("node", &self.inner.options.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -297,7 +300,7 @@ impl Hub {
 
     async fn begin_node(&self) -> Result<(), DbError> {
         let begin = || sql::sessions::node_begins(self.db().pool(), self.node());
-        self.inner.begun.get_or_try_init(begin).await.map(|()| ())
+        self.inner.begun.get_or_try_init(begin).await.copied()
     }
 
     pub(super) fn db(&self) -> &Db {

@@ -4,9 +4,9 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use fournil_protocol::close;
 use fournil_protocol::event::{self, Event, Stamp};
 use fournil_protocol::frame::Events;
-use fournil_protocol::close;
 use prost::Message;
 use uuid::Uuid;
 
@@ -152,9 +152,9 @@ async fn try_take(
     let (company, gateway_id) = (identity.company, identity.gateway_id);
     let mut act = db.begin(&identity.actor()).await?;
     let mark = sql::lock_watermark(act.connection(), company, gateway_id, epoch).await?;
-    let mark = mark.filter(|mark| !mark.is_closed).ok_or_else(|| {
-        Fault::End(End::of(close::RESYNC, "this journal is no longer followed"))
-    })?;
+    let mark = mark
+        .filter(|mark| !mark.is_closed)
+        .ok_or_else(|| Fault::End(End::of(close::RESYNC, "this journal is no longer followed")))?;
     if mark.state != "active" {
         return Err(Fault::End(End::of(close::REVOKED, "this gateway was revoked")));
     }

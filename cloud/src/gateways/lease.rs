@@ -159,7 +159,8 @@ pub(super) fn frames(commands: Vec<Command>) -> Vec<Vec<Command>> {
     let (mut current, mut bytes) = (Vec::new(), 0);
     for command in commands {
         let length = command.encoded_len() + 8;
-        let is_full = current.len() >= limits::COMMANDS_PER_FRAME_MAX || bytes + length > FRAME_ROOM;
+        let is_full =
+            current.len() >= limits::COMMANDS_PER_FRAME_MAX || bytes + length > FRAME_ROOM;
         if is_full && !current.is_empty() {
             frames.push(std::mem::take(&mut current));
             bytes = 0;

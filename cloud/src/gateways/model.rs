@@ -92,10 +92,9 @@ impl State {
         match self {
             Queued => matches!(to, Leased | Expired | Cancelled),
             Leased => true,
-            Delivered => matches!(
-                to,
-                Started | Done | Failed | Expired | Cancelled | InDoubt | Unsupported
-            ),
+            Delivered => {
+                matches!(to, Started | Done | Failed | Expired | Cancelled | InDoubt | Unsupported)
+            }
             Started => matches!(to, Done | Failed | Expired | Cancelled | InDoubt),
             InDoubt => matches!(to, Done | Failed),
             Done | Failed | Expired | Cancelled | Unsupported => false,
@@ -309,10 +308,7 @@ mod tests {
     fn events_that_are_nowhere_any_more_are_told_as_a_gap() {
         let mut hello = hello();
         hello.up.first_kept = 95;
-        assert_eq!(
-            resume(&known(), &hello).up,
-            UpResume::Gap { first_lost: 91, last_lost: 94 }
-        );
+        assert_eq!(resume(&known(), &hello).up, UpResume::Gap { first_lost: 91, last_lost: 94 });
     }
 
     #[test]

@@ -239,8 +239,8 @@ impl<'s, S: Socket> Live<'s, S> {
 
     /// Welcomes the gateway and sends again what it has not confirmed.
     async fn welcome(&mut self) -> Result<(), End> {
-        let heartbeat_ms = u32::try_from(self.hub.heartbeat().as_millis())
-            .unwrap_or(limits::HEARTBEAT_MS_DEFAULT);
+        let heartbeat_ms =
+            u32::try_from(self.hub.heartbeat().as_millis()).unwrap_or(limits::HEARTBEAT_MS_DEFAULT);
         self.wire
             .send(Kind::Welcome(Welcome {
                 version: VERSION_MAX,
@@ -269,13 +269,9 @@ impl<'s, S: Socket> Live<'s, S> {
 
     /// Cancel safety: every branch waits for something that keeps what it has when it is
     /// dropped (a stream's next, a stored wake-up, a watched value, a timer).
-    async fn run(
-        &mut self,
-        heard_at: &mut DateTime<Utc>,
-    ) -> Result<std::convert::Infallible, End> {
+    async fn run(&mut self, heard_at: &mut DateTime<Utc>) -> Result<std::convert::Infallible, End> {
         loop {
-            let silence_max =
-                self.hub.heartbeat() * limits::DEAD_AFTER_TENTHS_OF_HEARTBEAT / 10;
+            let silence_max = self.hub.heartbeat() * limits::DEAD_AFTER_TENTHS_OF_HEARTBEAT / 10;
             let dead_at = self.heard + silence_max;
             let (wake, orders) = self.held.parts();
             tokio::select! {
@@ -337,9 +333,10 @@ impl<'s, S: Socket> Live<'s, S> {
             return self.on_events_read_only(&frames).await;
         }
         let (db, sink) = (self.hub.db(), self.hub.sink());
-        let took =
-            intake::take(db, sink, self.identity, &frames, self.opened.up_epoch).await?;
-        self.wire.send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None })).await?;
+        let took = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch).await?;
+        self.wire
+            .send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None }))
+            .await?;
         if took.has_gap {
             return Err(End::of(close::RESYNC, "events are missing between two batches"));
         }
@@ -348,7 +345,8 @@ impl<'s, S: Socket> Live<'s, S> {
 
     async fn on_events_read_only(&mut self, frames: &[Events]) -> Result<(), End> {
         let count: usize = frames.iter().map(|frame| frame.events.len()).sum();
-        self.quarantined = self.quarantined.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        self.quarantined =
+            self.quarantined.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         if self.quarantined > limits::UP_WINDOW_EVENTS {
             return Err(End::of(close::OVERLOAD, "more events than may be sent unacknowledged"));
         }

@@ -52,11 +52,9 @@ async fn ask(request: Request) -> Result<Response> {
     }
     let (actor, key) = (request.actor()?, request.idempotency_key()?);
     let input = (gateway.gateway_id, &form);
-    let begun =
-        request.app().db.begin_once::<_, Uuid>(&actor, key, "gateways.ask", &input).await?;
+    let begun = request.app().db.begin_once::<_, Uuid>(&actor, key, "gateways.ask", &input).await?;
     if let Begun::Fresh(mut act) = begun {
-        let command_id =
-            enqueue(&mut act, &gateway, form.what, key.0, &request.texts()).await?;
+        let command_id = enqueue(&mut act, &gateway, form.what, key.0, &request.texts()).await?;
         let details = serde_json::json!({ "command_id": command_id, "what": form.what });
         let subject = gateway.gateway_id.to_string();
         act.audit("gateways.command", "gateway", &subject, details).await?;
@@ -98,7 +96,11 @@ async fn enqueue(
 fn test_page(act: &Act, gateway: &GatewayView, texts: &Texts) -> Document {
     let title = texts.get("gateways-test-page-title");
     let when = french_minute(act.now(), gateway.zone);
-    let page = Document { language: texts.language.to_owned(), title: title.clone(), ..Document::default() };
+    let page = Document {
+        language: texts.language.to_owned(),
+        title: title.clone(),
+        ..Document::default()
+    };
     page.heading(title)
         .rule()
         .pair(texts.get("gateways-test-page-gateway"), gateway.name.clone(), false)

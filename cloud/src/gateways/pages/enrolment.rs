@@ -110,9 +110,7 @@ async fn create(request: Request) -> Result<Response> {
         Ok(gateway_id) => gateway_id,
         Err(error) => {
             let fault = match error.constraint() {
-                Some("gateway_name_unique") => {
-                    ("name", Message::new("gateways-fault-name-taken"))
-                }
+                Some("gateway_name_unique") => ("name", Message::new("gateways-fault-name-taken")),
                 Some("gateways_company_id_store_id_fkey") => {
                     ("store_id", Message::new("gateways-fault-store"))
                 }
@@ -132,8 +130,7 @@ async fn new_code(request: Request) -> Result<Response> {
         return Err(Error::Refused(Message::new("gateways-not-active")));
     }
     let (actor, key, db) = (request.actor()?, request.idempotency_key()?, &request.app().db);
-    let begun =
-        db.begin_once::<_, Uuid>(&actor, key, "gateways.code", &gateway.gateway_id).await?;
+    let begun = db.begin_once::<_, Uuid>(&actor, key, "gateways.code", &gateway.gateway_id).await?;
     let Begun::Fresh(mut act) = begun else {
         return shown_before(&request, &begun);
     };

@@ -8,9 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::VIEW;
-use super::views::{
-    self, CommandView, GatewayView, NoticeView, StepView, mark_of,
-};
+use super::views::{self, CommandView, GatewayView, NoticeView, StepView, mark_of};
 use crate::db::Scope;
 use crate::gateways::sql::lists;
 use crate::web::{Error, Page, Request, Response, Result, Route, get};

@@ -162,9 +162,8 @@ fn device(line: &DeviceLine, zone: Tz, texts: &Texts) -> DeviceView {
     if line.records_capacity > 0 {
         let records = line.records.to_string();
         let capacity = line.records_capacity.to_string();
-        figures.push(
-            texts.with("gateways-records", &[("records", records), ("capacity", capacity)]),
-        );
+        figures
+            .push(texts.with("gateways-records", &[("records", records), ("capacity", capacity)]));
     }
     DeviceView {
         device: line.device.clone(),

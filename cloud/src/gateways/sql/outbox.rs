@@ -32,8 +32,7 @@ pub(in crate::gateways) async fn insert(
     company: CompanyId,
     row: &NewRow<'_>,
 ) -> Result<bool, DbError> {
-    let (state, reason) =
-        if row.is_too_large { ("failed", "too-large") } else { ("queued", "") };
+    let (state, reason) = if row.is_too_large { ("failed", "too-large") } else { ("queued", "") };
     let done = sqlx::query!(
         "insert into commands
              (company_id, command_id, gateway_id, kind, policy, device, title, body, not_after,

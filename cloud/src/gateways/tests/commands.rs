@@ -128,8 +128,7 @@ async fn the_window_is_kept_and_opens_with_each_confirmation() {
     for _ in 0..5 {
         ids.push(world.ask_status().await);
     }
-    let (mut shop, _) =
-        world.connect(Hello { down_window_commands: 2, ..hello(7, 0) }).await;
+    let (mut shop, _) = world.connect(Hello { down_window_commands: 2, ..hello(7, 0) }).await;
     let first = shop.next_commands().await;
     assert_eq!(first.iter().map(id_of).collect::<Vec<_>>(), ids[..2]);
     assert_eq!(world.state(ids[2]).await.0, "queued");

@@ -19,9 +19,7 @@ use crate::identity::{
 };
 use crate::people::employees;
 use crate::web::upgrade::{Tunnel, TunnelHandler};
-use crate::web::{
-    Listener, Metrics, Proxies, Readiness, Server, ServerLimits, ServerParts, Table,
-};
+use crate::web::{Listener, Metrics, Proxies, Readiness, Server, ServerLimits, ServerParts, Table};
 
 /// The program on a port, with an owner and a cashier.
 struct Site {
@@ -162,8 +160,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 fn balanced(path: &str, html: &str) {
     const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "use"];
     let mut open: Vec<&str> = Vec::new();
-    for tag in html.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag)
-    {
+    for tag in html.split('<').skip(1).filter_map(|rest| rest.split_once('>')).map(|(tag, _)| tag) {
         let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or_default();
         if tag.starts_with('!') || tag.ends_with('/') || VOID.contains(&name) {
             continue;
@@ -393,10 +390,8 @@ async fn read_ids(stream: &mut TcpStream, count: usize) -> Vec<i64> {
     let (mut text, mut buffer) = (String::new(), [0; 4096]);
     loop {
         let complete = text.rfind("\n\n").map_or("", |end| &text[..end]);
-        let ids: Vec<i64> = complete
-            .lines()
-            .filter_map(|line| line.strip_prefix("id: ")?.parse().ok())
-            .collect();
+        let ids: Vec<i64> =
+            complete.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
         if ids.len() >= count {
             return ids;
         }

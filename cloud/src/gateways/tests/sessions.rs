@@ -217,12 +217,11 @@ async fn nothing_is_acknowledged_that_was_not_committed() {
 async fn two_sessions_of_one_gateway_with_interleaved_batches_store_each_punch_once() {
     let world = World::new().await;
     let stop = CancellationToken::new();
-    let other_node =
-        hub(&world.test, Arc::new(Ingest), HubOptions::HEARTBEAT, "node-2", &stop);
+    let other_node = hub(&world.test, Arc::new(Ingest), HubOptions::HEARTBEAT, "node-2", &stop);
     let (mut old, _) = world.connect(hello(7, 40)).await;
     old.send(Kind::Events(batch(7, 1..=5))).await;
     old.await_up_ack(5).await;
-    let mut new = world.dial_node(&other_node);
+    let mut new = World::dial_node(&other_node);
     let head = hello(7, 40);
     let welcome = new.greet(&world.key, world.gateway_id, head).await.expect("welcome");
     let mut sent = welcome.up_durable;
@@ -301,10 +300,7 @@ async fn a_copy_of_a_disk_is_read_only_until_a_person_looked() {
     // Neither an acknowledgement nor a command came before the answer to the ping.
     assert!(matches!(shop.next().await, Some(Kind::Pong(_))));
     assert_eq!(world.punch_count().await, 0);
-    assert_eq!(
-        world.notices().await,
-        [("clone-suspected".to_owned(), "two-boots".to_owned())]
-    );
+    assert_eq!(world.notices().await, [("clone-suspected".to_owned(), "two-boots".to_owned())]);
     let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
     assert!(enrol::clear_suspicion(&mut act, world.gateway_id).await.expect("cleared"));
     act.commit().await.expect("commit");

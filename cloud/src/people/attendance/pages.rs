@@ -158,8 +158,7 @@ async fn list(request: Request) -> Result<Response> {
     let company = request.company()?;
     let mut scope = request.app().db.read(company).await?;
     let start = asked.before.unwrap_or(EVERYTHING);
-    let mut rows =
-        sql::page(scope.connection(), company, &filter, start, PER_PAGE + 1).await?;
+    let mut rows = sql::page(scope.connection(), company, &filter, start, PER_PAGE + 1).await?;
     let has_older = rows.len() > usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
     if has_older {
         rows.pop();
@@ -258,8 +257,7 @@ struct AssignForm {
 async fn assign(request: Request) -> Result<Response> {
     let form: AssignForm = request.form()?;
     let (actor, key) = (request.actor()?, request.idempotency_key()?);
-    let user =
-        ClockUser { clock_serial: form.clock_serial.clone(), user_id: form.user_id.clone() };
+    let user = ClockUser { clock_serial: form.clock_serial.clone(), user_id: form.user_id.clone() };
     let begun =
         request.app().db.begin_once::<_, ()>(&actor, key, "attendance.assign", &form).await?;
     if let Begun::Fresh(mut act) = begun {

@@ -34,11 +34,7 @@ pub struct ClockUser {
 }
 
 /// Says whom a clock user is, for all punches past and to come.
-pub async fn assign(
-    act: &mut Act,
-    user: &ClockUser,
-    employee_id: Uuid,
-) -> Result<(), DbError> {
+pub async fn assign(act: &mut Act, user: &ClockUser, employee_id: Uuid) -> Result<(), DbError> {
     let company = act.company();
     let by = act.actor().label.clone();
     sql::assign(act.connection(), company, user, employee_id, &by).await?;

@@ -163,7 +163,8 @@ async fn a_live_list_wakes_by_the_hint() {
 #[test]
 fn a_company_has_a_bounded_number_of_live_lists() {
     let company = CompanyId(Uuid::now_v7());
-    let seats: Vec<Seat> = (0..STREAMS_PER_COMPANY_MAX).filter_map(|_| Seat::take(company)).collect();
+    let seats: Vec<Seat> =
+        (0..STREAMS_PER_COMPANY_MAX).filter_map(|_| Seat::take(company)).collect();
     assert_eq!(seats.len(), STREAMS_PER_COMPANY_MAX);
     assert!(Seat::take(company).is_none());
     drop(seats);

@@ -62,16 +62,11 @@ async fn list(request: Request) -> Result<Response> {
     list_page(&request, AddForm::default(), None).await
 }
 
-async fn list_page(
-    request: &Request,
-    form: AddForm,
-    fault: Option<Message>,
-) -> Result<Response> {
+async fn list_page(request: &Request, form: AddForm, fault: Option<Message>) -> Result<Response> {
     let place: Place = request.query()?;
     let company = request.company()?;
     let mut scope = request.app().db.read(company).await?;
-    let mut employees =
-        sql::page(scope.connection(), company, &place.after, PER_PAGE + 1).await?;
+    let mut employees = sql::page(scope.connection(), company, &place.after, PER_PAGE + 1).await?;
     let has_more = employees.len() > usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
     if has_more {
         employees.pop();
@@ -96,8 +91,7 @@ async fn add(request: Request) -> Result<Response> {
     if !(1..=80).contains(&form.name.trim().chars().count()) {
         return list_page(&request, form, Some(Message::new("employees-fault-name"))).await;
     }
-    let begun =
-        request.app().db.begin_once::<_, Uuid>(&actor, key, "employees.add", &form).await?;
+    let begun = request.app().db.begin_once::<_, Uuid>(&actor, key, "employees.add", &form).await?;
     if let Begun::Fresh(mut act) = begun {
         match service::add(&mut act, &form.name, &form.job).await {
             Ok(employee_id) => act.commit_with(&employee_id).await?,
