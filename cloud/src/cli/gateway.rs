@@ -1,108 +1,98 @@
-//! `fournil-cloud gateway code`: a one-time code from the server's own console, for
-//! set-up scripts and for the day nobody can sign in.
+//! `fournil-cloud gateway`: a one-time code from the server's own console, for set-up
+//! scripts and for the day nobody can sign in.
 
-use anyhow::{Context, bail};
-use clap::Subcommand;
-use serde::Serialize;
+use chrono::SecondsFormat;
+use clap::{Args, Subcommand};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Fault, database, out, user};
 use crate::config::Config;
-use crate::db::{Actor, CompanyId, Db};
+use crate::db::{Act, Actor};
 use crate::gateways::enrol;
 use crate::i18n::{Catalogue, Message};
+use crate::time::{DEFAULT_ZONE, french_minute};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Gateway {
-    /// Makes a one-time code with which a shop's machine enrols.
-    #[command(after_help = "Examples:\n  fournil-cloud gateway code --name Magasin\n  \
-                            fournil-cloud gateway code --name Magasin --json")]
-    Code {
-        /// The gateway's name: a known one gets a new code, an unknown one is made.
-        #[arg(long)]
-        name: String,
-        /// The shop it stands in; not needed while there is only one.
-        #[arg(long)]
-        store: Option<String>,
-        /// The company's name; not needed while there is only one.
-        #[arg(long)]
-        company: Option<String>,
-        #[arg(long)]
-        json: bool,
-    },
+    /// Gives a one-time code that enrols a machine, and makes the gateway if it is new.
+    #[command(after_help = "Examples:\n  fournil-cloud gateway code --name Comptoir\n  \
+                            fournil-cloud gateway code --name Atelier --store Hydra --json")]
+    Code(Code),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Code {
+    /// The gateway's name; one of that name gets a new code.
+    #[arg(long)]
+    name: String,
+    /// The shop a new gateway stands in; not needed while there is only one.
+    #[arg(long)]
+    store: Option<String>,
+    /// The company's name; not needed while there is only one.
+    #[arg(long)]
+    company: Option<String>,
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(config: &Config, command: Gateway) -> Result<(), Fault> {
-    let Gateway::Code { name, store, company, json } = command;
-    let db = database::pool(config)?;
-    let company = user::company(&db, company.as_deref()).await?;
-    let answer = code(&db, &CodeRequest { company, store, name }).await?;
-    if json {
-        out::json(&answer)?;
-        return Ok(());
+    match command {
+        Gateway::Code(asked) => code(config, asked).await,
     }
-    let texts = Catalogue::load().map_err(anyhow::Error::new)?.in_language("fr");
-    let made = Message::new("cli-gateway-code")
-        .with("name", &answer.name)
-        .with("code", &answer.code)
-        .with("url", &config.web.public_url);
-    out::line(&texts.say(&made));
+}
+
+async fn code(config: &Config, asked: Code) -> Result<(), Fault> {
+    let db = database::pool(config)?;
+    if !(1..=80).contains(&asked.name.trim().chars().count()) {
+        return Err(Message::new("gateways-fault-name").into());
+    }
+    let company = user::company(&db, asked.company.as_deref()).await?;
+    let mut act = db.begin(&Actor::system(company, "fournil-cloud gateway")).await?;
+    let known = enrol::find_by_name(&mut act, &asked.name).await?;
+    let gateway_id = if let Some(gateway_id) = known {
+        gateway_id
+    } else {
+        let store_id = store(&mut act, asked.store.as_deref()).await?;
+        enrol::create_gateway(&mut act, store_id, &asked.name).await.map_err(|error| {
+            match error.constraint() {
+                // The name of one that was revoked.
+                Some("gateway_name_unique") => Message::new("gateways-fault-name-taken").into(),
+                _ => Fault::from(error),
+            }
+        })?
+    };
+    let shown = enrol::new_code(&db, &mut act, gateway_id).await?;
+    act.commit().await?;
+    let (url, code) = (&config.web.public_url, &shown.code);
+    if asked.json {
+        let expires_at = shown.expires_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        out::json(&json!({
+            "gateway_id": gateway_id, "name": asked.name.trim(), "code": code,
+            "expires_at": expires_at, "url": url,
+        }))?;
+    } else {
+        let texts = Catalogue::load().map_err(anyhow::Error::new)?.in_language("fr");
+        let until = french_minute(shown.expires_at, DEFAULT_ZONE);
+        let told = Message::new("gateways-cli-code").with("code", code).with("until", until);
+        out::line(&texts.say(&told));
+        let command = Message::new("gateways-cli-command").with("code", code).with("url", url);
+        out::line(&texts.say(&command));
+    }
     Ok(())
 }
 
-/// What was asked for.
-#[derive(Debug, Clone)]
-struct CodeRequest {
-    company: CompanyId,
-    /// The shop by name; may be left out where the company has one.
-    store: Option<String>,
-    /// The gateway's name: an existing one gets a new code, an unknown one is made.
-    name: String,
-}
-
-/// What is printed: as a sentence, or as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct CodeAnswer {
-    gateway_id: Uuid,
-    name: String,
-    code: String,
-    expires_at: chrono::DateTime<chrono::Utc>,
-}
-
-/// Makes the gateway if there is none of that name, and a code for it.
-async fn code(db: &Db, request: &CodeRequest) -> anyhow::Result<CodeAnswer> {
-    let actor = Actor::system(request.company, "console");
-    let mut act = db.begin(&actor).await.context("cannot reach the database")?;
-    let known = enrol::find_by_name(&mut act, &request.name).await?;
-    let gateway_id = match known {
-        Some(gateway_id) => gateway_id,
-        None => {
-            let store_id = store(&mut act, request.store.as_deref()).await?;
-            enrol::create_gateway(&mut act, store_id, &request.name)
-                .await
-                .context("cannot make the gateway")?
-        }
-    };
-    let code = enrol::new_code(db, &mut act, gateway_id).await.context("cannot make a code")?;
-    act.commit().await.context("cannot store the code")?;
-    Ok(CodeAnswer {
-        gateway_id,
-        name: request.name.trim().to_owned(),
-        code: code.code,
-        expires_at: code.expires_at,
-    })
-}
-
-async fn store(act: &mut crate::db::Act, wanted: Option<&str>) -> anyhow::Result<Uuid> {
+/// The shop of that name, or the only one.
+async fn store(act: &mut Act, wanted: Option<&str>) -> Result<Uuid, Fault> {
     let stores = enrol::stores(act).await?;
-    let names = || stores.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(", ");
-    match (wanted, stores.as_slice()) {
-        (Some(wanted), stores) => match stores.iter().find(|(_, name)| name == wanted) {
-            Some((store_id, _)) => Ok(*store_id),
-            None => bail!("no shop is called '{wanted}': choose one of {}", names()),
-        },
-        (None, [(store_id, _)]) => Ok(*store_id),
-        (None, []) => bail!("the company has no shop yet: make one first"),
-        (None, _) => bail!("the company has several shops: name one with --store ({})", names()),
+    let found = match (wanted, stores.as_slice()) {
+        (Some(wanted), stores) => stores.iter().find(|(_, name)| name == wanted),
+        (None, [only]) => Some(only),
+        (None, _) => None,
+    };
+    if let Some((store_id, _)) = found {
+        return Ok(*store_id);
     }
+    let known: Vec<&str> = stores.iter().map(|(_, name)| name.as_str()).collect();
+    Err(Message::new("gateways-cli-which-store").with("known", known.join(", ")).into())
 }

@@ -184,3 +184,7 @@ act-gateways-clear = Passerelle rétablie
 act-gateways-command = Commande envoyée à une passerelle
 act-gateways-cancel = Commande annulée
 act-gateways-settle = Doute levé sur une commande
+
+gateways-cli-code = Code à usage unique : { $code } (valable jusqu'au { $until })
+gateways-cli-command = Sur la machine du magasin : sudo fournil-gateway enrol --url { $url } --code { $code }
+gateways-cli-which-store = nommez le magasin avec --store. Connus : { $known }.

@@ -31,7 +31,7 @@ const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Gateways whose overdue commands are ended in one look.
 const OVERDUE_PER_LOOK_MAX: i32 = 100;
 /// How long sessions may take to say goodbye when the node stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a hub is made of.
 pub struct HubOptions {
@@ -300,7 +300,7 @@ impl Hub {
 
     async fn begin_node(&self) -> Result<(), DbError> {
         let begin = || sql::sessions::node_begins(self.db().pool(), self.node());
-        self.inner.begun.get_or_try_init(begin).await.map(|()| ())
+        self.inner.begun.get_or_try_init(begin).await.copied()
     }
 
     pub(super) fn db(&self) -> &Db {

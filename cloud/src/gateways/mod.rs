@@ -23,6 +23,7 @@ pub mod pages;
 mod reasons;
 mod session;
 mod sql;
+mod wire;
 
 #[cfg(test)]
 mod tests;

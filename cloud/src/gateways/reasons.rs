@@ -75,10 +75,11 @@ pub(super) const fn state_text(state: State, has_reason: bool) -> &'static str {
 pub(super) const fn state_badge(state: State, has_reason: bool) -> &'static str {
     match state {
         State::Delivered if has_reason => "badge--warn",
-        State::Queued | State::Leased | State::Delivered | State::Started => "badge--idle",
+        State::Queued | State::Leased | State::Delivered | State::Started | State::Cancelled => {
+            "badge--idle"
+        }
         State::Done => "badge--ok",
         State::Failed | State::Unsupported | State::Expired => "badge--bad",
-        State::Cancelled => "badge--idle",
         State::InDoubt => "badge--unknown",
     }
 }

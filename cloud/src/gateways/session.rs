@@ -9,14 +9,13 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::frame::{Ack, Commands, Events, Kind, Ping, Pong};
 use fournil_protocol::hello::{Challenge, Hello, Mode, Welcome};
 use fournil_protocol::{VERSION_MAX, VERSION_MIN, close, limits};
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use futures_util::{Sink, Stream};
 use prost::Message as _;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use uuid::Uuid;
 
@@ -25,12 +24,11 @@ use super::hub::{Held, Hub};
 use super::intake;
 use super::lease::{self, Room};
 use super::sql::sessions::{self as sql, SessionEnd};
+use super::wire::{Wire, read_frame};
 use crate::db::DbError;
 
-/// How long the far side may take for its Hello, and for taking one frame.
+/// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Frames of events put into one transaction when they have already arrived.
 const FRAMES_PER_COMMIT_MAX: usize = 16;
 /// How long a gateway stays away while the database is.
@@ -55,9 +53,9 @@ impl<S> Socket for S where
 pub(super) struct End {
     pub(super) code: u16,
     pub(super) reason: String,
-    retry_after_ms: u32,
+    pub(super) retry_after_ms: u32,
     /// The far side still listens.
-    has_listener: bool,
+    pub(super) has_listener: bool,
 }
 
 impl End {
@@ -65,7 +63,7 @@ impl End {
         Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
     }
 
-    fn gone(reason: impl fmt::Display) -> Self {
+    pub(super) fn gone(reason: impl fmt::Display) -> Self {
         Self { has_listener: false, ..Self::of(0, &reason.to_string()) }
     }
 
@@ -96,7 +94,7 @@ pub struct Ended {
 
 /// Serves one tunnel until it ends.
 pub async fn serve<S: Socket>(hub: &Hub, socket: S, peer: &str) -> Ended {
-    let mut wire = Wire { socket, backlog: VecDeque::new() };
+    let mut wire = Wire::new(socket);
     let mut known = None;
     let Err(end) = converse(hub, &mut wire, peer, &mut known).await;
     wire.say_goodbye(&end).await;
@@ -405,102 +403,5 @@ impl<'s, S: Socket> Live<'s, S> {
             self.wire.send(Kind::Commands(Commands { epoch, commands })).await?;
         }
         Ok(())
-    }
-}
-
-/// The socket, frame by frame.
-struct Wire<S> {
-    socket: S,
-    /// Read ahead while looking for more events; handled before the socket.
-    backlog: VecDeque<Message>,
-}
-
-impl<S: Socket> Wire<S> {
-    async fn send(&mut self, kind: Kind) -> Result<(), End> {
-        let bytes = Frame::from(kind)
-            .encode_bytes()
-            .map_err(|error| End::of(close::MALFORMED, &error.to_string()))?;
-        match timeout(SEND_TIMEOUT, self.socket.send(Message::binary(bytes))).await {
-            Ok(sent) => sent.map_err(End::gone),
-            Err(_) => Err(End::of(close::SLOW_CONSUMER, "the gateway does not read")),
-        }
-    }
-
-    /// The next message. Cancel safe: nothing is taken before it is returned.
-    async fn next(&mut self) -> Result<Message, End> {
-        if let Some(message) = self.backlog.pop_front() {
-            return Ok(message);
-        }
-        match self.socket.next().await {
-            Some(Ok(message)) => Ok(message),
-            Some(Err(error)) => Err(End::gone(error)),
-            None => Err(End::gone("the connection was closed")),
-        }
-    }
-
-    /// More events, if they have arrived; another kind of frame waits for its turn.
-    fn arrived_events(&mut self) -> Result<Option<Events>, End> {
-        if !self.backlog.is_empty() {
-            return Ok(None);
-        }
-        match self.socket.next().now_or_never() {
-            None => Ok(None),
-            Some(None) => Err(End::gone("the connection was closed")),
-            Some(Some(Err(error))) => Err(End::gone(error)),
-            Some(Some(Ok(message))) => {
-                if let Message::Binary(bytes) = &message
-                    && let Ok(Frame { kind: Some(Kind::Events(events)) }) =
-                        Frame::decode_bytes(bytes)
-                {
-                    return Ok(Some(events));
-                }
-                self.backlog.push_back(message);
-                Ok(None)
-            }
-        }
-    }
-
-    async fn hello(&mut self) -> Result<Hello, End> {
-        loop {
-            let message = self.next().await?;
-            match read_frame(message)?.map(|frame| frame.kind) {
-                None => {}
-                Some(Some(Kind::Hello(hello))) => return Ok(hello),
-                Some(_) => return Err(End::of(close::MALFORMED, "the first frame must be Hello")),
-            }
-        }
-    }
-
-    /// Says why and closes; a far side that does not take it is left alone.
-    async fn say_goodbye(&mut self, end: &End) {
-        if !end.has_listener {
-            let _ = timeout(GOODBYE_TIMEOUT, self.socket.close()).await;
-            return;
-        }
-        let goodbye = Goodbye {
-            code: u32::from(end.code),
-            reason: end.reason.clone(),
-            retry_after_ms: end.retry_after_ms,
-        };
-        let bytes = Frame::from(Kind::Goodbye(goodbye)).encode_to_vec();
-        let close = CloseFrame { code: end.code.into(), reason: end.reason.as_str().into() };
-        let saying = async {
-            self.socket.send(Message::binary(bytes)).await?;
-            self.socket.send(Message::Close(Some(close))).await?;
-            self.socket.close().await
-        };
-        let _ = timeout(GOODBYE_TIMEOUT, saying).await;
-    }
-}
-
-/// A frame out of a message; `None` for the WebSocket's own.
-fn read_frame(message: Message) -> Result<Option<Frame>, End> {
-    match message {
-        Message::Binary(bytes) => Frame::decode_bytes(&bytes)
-            .map(Some)
-            .map_err(|error| End::of(close::MALFORMED, &error.to_string())),
-        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
-        Message::Text(_) => Err(End::of(close::MALFORMED, "frames are binary")),
-        Message::Close(_) => Err(End::gone("the gateway closed the connection")),
     }
 }

@@ -42,12 +42,12 @@ pub enum PrintState {
 impl PrintState {
     pub(crate) fn of(state: State, reason: &str, evidence: i16) -> Self {
         match state {
-            State::Queued | State::Leased => Self::OnItsWay,
-            State::Delivered if reason.is_empty() => Self::OnItsWay,
-            State::Delivered => Self::Waiting(reason.to_owned()),
-            State::Started if reason.is_empty() => Self::Printing,
-            // Stopped in the middle: what is on paper is not known yet, what is missing is.
-            State::Started => Self::Waiting(reason.to_owned()),
+            // Stopped in the middle too: what is on paper is not known yet, what is missing is.
+            State::Delivered | State::Started if !reason.is_empty() => {
+                Self::Waiting(reason.to_owned())
+            }
+            State::Queued | State::Leased | State::Delivered => Self::OnItsWay,
+            State::Started => Self::Printing,
             State::Done if reason == "person-said-done" => Self::Printed(Proof::Person),
             State::Done => Self::Printed(match evidence {
                 4 => Proof::TagReturned,

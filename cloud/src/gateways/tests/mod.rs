@@ -80,17 +80,17 @@ impl World {
 
     /// Dials without a word.
     fn dial(&self) -> Shop {
-        self.dial_node(&self.hub)
+        Self::dial_node(&self.hub)
     }
 
-    fn dial_node(&self, hub: &Hub) -> Shop {
+    fn dial_node(hub: &Hub) -> Shop {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let hub = hub.clone();
         let served = tokio::spawn(async move {
             let socket = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
             hub.serve(socket, "192.0.2.7").await
         });
-        Shop { socket: ours.into(), served, refused: None }
+        Shop { socket: ours.into(), served }
     }
 
     /// Dials and says Hello as `hello` shapes it.
@@ -166,9 +166,8 @@ impl World {
                 let _ = timeout(Duration::from_millis(200), hints.recv()).await;
             }
         };
-        if timeout(PATIENCE, waiting).await.is_err() {
-            panic!("state is {:?}, not {wanted}", self.state(command_id).await);
-        }
+        let waited = timeout(PATIENCE, waiting).await;
+        assert!(waited.is_ok(), "state is {:?}, not {wanted}", self.state(command_id).await);
     }
 
     async fn notices(&self) -> Vec<(String, String)> {
@@ -311,7 +310,6 @@ impl From<DuplexStream> for Line {
 struct Shop {
     socket: Line,
     served: JoinHandle<Ended>,
-    refused: Option<Goodbye>,
 }
 
 impl Shop {
@@ -394,9 +392,6 @@ impl Shop {
     }
 
     async fn goodbye(&mut self) -> Goodbye {
-        if let Some(goodbye) = self.refused.take() {
-            return goodbye;
-        }
         match self.next().await {
             Some(Kind::Goodbye(goodbye)) => goodbye,
             other => panic!("not a goodbye: {other:?}"),

@@ -221,7 +221,7 @@ async fn two_sessions_of_one_gateway_with_interleaved_batches_store_each_punch_o
     let (mut old, _) = world.connect(hello(7, 40)).await;
     old.send(Kind::Events(batch(7, 1..=5))).await;
     old.await_up_ack(5).await;
-    let mut new = world.dial_node(&other_node);
+    let mut new = World::dial_node(&other_node);
     let head = hello(7, 40);
     let welcome = new.greet(&world.key, world.gateway_id, head).await.expect("welcome");
     let mut sent = welcome.up_durable;

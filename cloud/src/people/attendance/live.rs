@@ -4,7 +4,6 @@
 //! sent. The web ground beats, ends streams at shutdown and after a while.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -95,18 +94,16 @@ pub(super) fn follow(following: Following, seat: Seat) -> impl Stream<Item = Pun
 }
 
 impl Feed {
-    fn look(&mut self) -> impl Future<Output = Result<bool, DbError>> + Send {
-        async move {
-            let Following { db, company, filter, after } = &self.following;
-            let mut scope = db.read(*company).await?;
-            let rows =
-                sql::since(scope.connection(), *company, filter, *after, ROWS_PER_LOOK).await?;
-            if let Some(last) = rows.last() {
-                self.following.after = last.punch_no;
-            }
-            self.ready.extend(rows);
-            Ok(!self.ready.is_empty())
+    /// Reads what came after the last; true when there was something.
+    async fn look(&mut self) -> Result<bool, DbError> {
+        let Following { db, company, filter, after } = &self.following;
+        let mut scope = db.read(*company).await?;
+        let rows = sql::since(scope.connection(), *company, filter, *after, ROWS_PER_LOOK).await?;
+        if let Some(last) = rows.last() {
+            self.following.after = last.punch_no;
         }
+        self.ready.extend(rows);
+        Ok(!self.ready.is_empty())
     }
 
     /// Until there may be something: a hint of this company, a lag, or a while.

@@ -1,0 +1,121 @@
+//! The socket of a session, frame by frame: bounds and timeouts on everything that goes
+//! through it, and nothing about what is said.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use fournil_protocol::close;
+use fournil_protocol::frame::{Events, Frame, Goodbye, Kind};
+use fournil_protocol::hello::Hello;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use prost::Message as _;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use super::session::{End, Socket};
+
+/// How long the far side may take for one frame.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The socket, frame by frame.
+pub(super) struct Wire<S> {
+    socket: S,
+    /// Read ahead while looking for more events; handled before the socket.
+    backlog: VecDeque<Message>,
+}
+
+impl<S: Socket> Wire<S> {
+    pub(super) const fn new(socket: S) -> Self {
+        Self { socket, backlog: VecDeque::new() }
+    }
+
+    pub(super) async fn send(&mut self, kind: Kind) -> Result<(), End> {
+        let bytes = Frame::from(kind)
+            .encode_bytes()
+            .map_err(|error| End::of(close::MALFORMED, &error.to_string()))?;
+        match timeout(SEND_TIMEOUT, self.socket.send(Message::binary(bytes))).await {
+            Ok(sent) => sent.map_err(End::gone),
+            Err(_) => Err(End::of(close::SLOW_CONSUMER, "the gateway does not read")),
+        }
+    }
+
+    /// The next message. Cancel safe: nothing is taken before it is returned.
+    pub(super) async fn next(&mut self) -> Result<Message, End> {
+        if let Some(message) = self.backlog.pop_front() {
+            return Ok(message);
+        }
+        match self.socket.next().await {
+            Some(Ok(message)) => Ok(message),
+            Some(Err(error)) => Err(End::gone(error)),
+            None => Err(End::gone("the connection was closed")),
+        }
+    }
+
+    /// More events, if they have arrived; another kind of frame waits for its turn.
+    pub(super) fn arrived_events(&mut self) -> Result<Option<Events>, End> {
+        if !self.backlog.is_empty() {
+            return Ok(None);
+        }
+        match self.socket.next().now_or_never() {
+            None => Ok(None),
+            Some(None) => Err(End::gone("the connection was closed")),
+            Some(Some(Err(error))) => Err(End::gone(error)),
+            Some(Some(Ok(message))) => {
+                if let Message::Binary(bytes) = &message
+                    && let Ok(Frame { kind: Some(Kind::Events(events)) }) =
+                        Frame::decode_bytes(bytes)
+                {
+                    return Ok(Some(events));
+                }
+                self.backlog.push_back(message);
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) async fn hello(&mut self) -> Result<Hello, End> {
+        loop {
+            let message = self.next().await?;
+            match read_frame(message)?.map(|frame| frame.kind) {
+                None => {}
+                Some(Some(Kind::Hello(hello))) => return Ok(hello),
+                Some(_) => return Err(End::of(close::MALFORMED, "the first frame must be Hello")),
+            }
+        }
+    }
+
+    /// Says why and closes; a far side that does not take it is left alone.
+    pub(super) async fn say_goodbye(&mut self, end: &End) {
+        if !end.has_listener {
+            let _ = timeout(GOODBYE_TIMEOUT, self.socket.close()).await;
+            return;
+        }
+        let goodbye = Goodbye {
+            code: u32::from(end.code),
+            reason: end.reason.clone(),
+            retry_after_ms: end.retry_after_ms,
+        };
+        let bytes = Frame::from(Kind::Goodbye(goodbye)).encode_to_vec();
+        let close = CloseFrame { code: end.code.into(), reason: end.reason.as_str().into() };
+        let saying = async {
+            self.socket.send(Message::binary(bytes)).await?;
+            self.socket.send(Message::Close(Some(close))).await?;
+            self.socket.close().await
+        };
+        let _ = timeout(GOODBYE_TIMEOUT, saying).await;
+    }
+}
+
+/// A frame out of a message; `None` for the WebSocket's own.
+pub(super) fn read_frame(message: Message) -> Result<Option<Frame>, End> {
+    match message {
+        Message::Binary(bytes) => Frame::decode_bytes(&bytes)
+            .map(Some)
+            .map_err(|error| End::of(close::MALFORMED, &error.to_string())),
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(None),
+        Message::Text(_) => Err(End::of(close::MALFORMED, "frames are binary")),
+        Message::Close(_) => Err(End::gone("the gateway closed the connection")),
+    }
+}
