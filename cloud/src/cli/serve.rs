@@ -30,7 +30,8 @@ use crate::web::{
     Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
     ServerParts, Table, local_names,
 };
-use crate::{identity, routes, schedule};
+use crate::schedule::Jobs;
+use crate::{identity, routes};
 
 /// Between two tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(2);
@@ -71,10 +72,11 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     };
     announce(&config, certificate.as_deref())?;
 
-    let (fatal, mut failed) = oneshot::channel();
+    let (fatal, failed) = oneshot::channel();
     let tasks = TaskTracker::new();
-    tasks.spawn(become_ready(app.clone(), connect, readiness, fatal, stop.clone()));
-    schedule::start(&tasks, &app, &metrics, certificate, &stop);
+    let jobs = Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
+    jobs.start(certificate);
+    tasks.spawn(become_ready(jobs, connect, readiness, fatal));
     if let Some(socket) = metrics_socket {
         let server = Server::for_metrics(Arc::clone(&metrics), stop.clone());
         tasks.spawn(server.run(vec![Listener { socket, tls: None }]));
@@ -84,7 +86,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 
     // Cancel safe: both sides are only waited for.
     let failure = tokio::select! {
-        failure = &mut failed => failure.ok(),
+        failure = told(failed) => Some(failure),
         () = asked_to_stop() => None,
     };
     tell_systemd(&[NotifyState::Stopping]);
@@ -189,23 +191,32 @@ fn announce(config: &Config, certificate: Option<&Certificate>) -> Result<(), Fa
     Ok(())
 }
 
-/// Waits for the database, refuses tables of another release, then opens the pages.
+/// The fault that ends the process; never comes when the sender found nothing wrong.
+async fn told(failed: oneshot::Receiver<Fault>) -> Fault {
+    match failed.await {
+        Ok(fault) => fault,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Waits for the database, refuses tables of another release, then opens the pages and
+/// starts the jobs that need it.
 async fn become_ready(
-    app: Arc<App>,
+    jobs: Jobs,
     connect: PgConnectOptions,
     readiness: Readiness,
     fatal: oneshot::Sender<Fault>,
-    stop: CancellationToken,
 ) {
     loop {
         // Cancel safe: looking changes nothing.
         let looked = tokio::select! {
-            () = stop.cancelled() => return,
-            looked = look(&app, &connect) => looked,
+            () = jobs.stop.cancelled() => return,
+            looked = look(&jobs.app, &connect) => looked,
         };
         match looked {
             Ok(()) => {
                 readiness.set_ready();
+                jobs.start_with_database();
                 tell_systemd(&[NotifyState::Status("serving")]);
                 tracing::info!("ready: the database answers and is of this release");
                 return;
@@ -220,7 +231,7 @@ async fn become_ready(
             }
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = jobs.stop.cancelled() => return,
             () = tokio::time::sleep(RETRY) => {}
         }
     }
