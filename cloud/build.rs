@@ -2,6 +2,16 @@
 //! load (`assets/` folders), fingerprinted and compressed. Rebuilds when a migration
 //! appears.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script has nobody to tell but the build, which stops"
+)]
+#![expect(
+    clippy::unnecessary_debug_formatting,
+    reason = "paths become string literals of Rust, quotes and escapes included"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -78,7 +88,8 @@ fn write_assets(files: &[PathBuf], out: &Path) {
         );
         assert!(assets.insert(name.clone(), line).is_none(), "two assets are called {name}");
     }
-    let mut table = String::from("/// Every embedded file, by name.\nstatic ASSETS: &[Asset] = &[\n");
+    let mut table =
+        String::from("/// Every embedded file, by name.\nstatic ASSETS: &[Asset] = &[\n");
     table.extend(assets.into_values());
     table.push_str("];\n");
     std::fs::write(out.join("assets.rs"), table).expect("OUT_DIR can be written");

@@ -16,5 +16,7 @@ pub mod print;
 pub mod quantity;
 pub mod routes;
 pub mod schedule;
+#[cfg(test)]
+mod tidy;
 pub mod time;
 pub mod web;

@@ -6,18 +6,13 @@ use crate::{home, identity};
 /// Every route of the program.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let areas = [
-        home::pages::routes(),
-        identity::pages::routes(),
-    ];
+    let areas = [home::pages::routes(), identity::pages::routes()];
     areas.into_iter().flatten().collect()
 }
 
 /// The menu, in the order it is shown.
 #[must_use]
 pub fn nav() -> Vec<NavItem> {
-    let areas = [
-        identity::pages::NAV,
-    ];
+    let areas = [identity::pages::NAV];
     areas.into_iter().flatten().copied().collect()
 }

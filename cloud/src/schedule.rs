@@ -14,9 +14,9 @@ use crate::db::DbError;
 use crate::identity;
 use crate::web::{Certificate, Metrics};
 
-const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
+const CLEAN_EVERY: Duration = Duration::from_mins(10);
 const FIGURES_EVERY: Duration = Duration::from_secs(15);
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(60 * 60);
+const CERTIFICATE_EVERY: Duration = Duration::from_hours(1);
 const RELAY_RETRY: Duration = Duration::from_secs(2);
 /// Nobody asks again with a key this old.
 const KEY_DAYS: i32 = 30;

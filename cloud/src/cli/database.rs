@@ -15,8 +15,7 @@ use crate::i18n::Message;
 /// as `fournil_app`.
 pub(super) fn options(config: &Config) -> Result<PgConnectOptions, Fault> {
     let options = PgConnectOptions::from_str(&config.database.url);
-    let options =
-        options.map_err(|error| Message::new("cli-database-url").with("cause", error))?;
+    let options = options.map_err(|error| Message::new("cli-database-url").with("cause", error))?;
     // Statements hold people's data; slow ones are told by PostgreSQL's own log.
     Ok(options.disable_statement_logging())
 }

@@ -55,9 +55,7 @@ impl From<anyhow::Error> for Fault {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<DbError>() {
             Ok(error) => error.into(),
-            Err(error) => {
-                Self::new(Message::new("cli-failed").with("cause", format!("{error:#}")))
-            }
+            Err(error) => Self::new(Message::new("cli-failed").with("cause", format!("{error:#}"))),
         }
     }
 }
@@ -70,10 +68,8 @@ impl From<DbError> for Fault {
             DbError::Other(cause) if is_unmigrated(cause) => "cli-not-migrated",
             _ => "cli-database-fault",
         };
-        let cause = std::error::Error::source(&error).map_or_else(
-            || error.to_string(),
-            |source| source.to_string(),
-        );
+        let cause = std::error::Error::source(&error)
+            .map_or_else(|| error.to_string(), ToString::to_string);
         Self::new(Message::new(id).with("cause", cause))
     }
 }

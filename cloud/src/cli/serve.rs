@@ -24,13 +24,13 @@ use crate::app::App;
 use crate::config::{Config, LogFormat};
 use crate::db::{self, DbError};
 use crate::i18n::{Catalogue, Message};
+use crate::schedule::Jobs;
 use crate::time::TimeSource;
 use crate::web::upgrade::{TunnelHandler, no_tunnels};
 use crate::web::{
     Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
     ServerParts, Table, local_names,
 };
-use crate::schedule::Jobs;
 use crate::{identity, routes};
 
 /// Between two tries to reach the database at start.
@@ -74,11 +74,12 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 
     let (fatal, failed) = oneshot::channel();
     let tasks = TaskTracker::new();
-    let jobs = Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
+    let jobs =
+        Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
     jobs.start(certificate);
     tasks.spawn(become_ready(jobs, connect, readiness, fatal));
     if let Some(socket) = metrics_socket {
-        let server = Server::for_metrics(Arc::clone(&metrics), stop.clone());
+        let server = Server::for_metrics(&metrics, stop.clone());
         tasks.spawn(server.run(vec![Listener { socket, tls: None }]));
     }
     let serving = tokio::spawn(Server::new(parts).run(listeners));

@@ -15,10 +15,12 @@ use crate::identity::{self, Email, NewCompany, NewUser};
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
     /// Creates a user, and with --new-company its company.
-    #[command(after_help = "Examples:\n  fournil-cloud user create --new-company 'Ma boulangerie' \
+    #[command(
+        after_help = "Examples:\n  fournil-cloud user create --new-company 'Ma boulangerie' \
                             --email amel@example.dz --name Amel --role owner\n  \
                             echo \"$PASSWORD\" | fournil-cloud user create --email k@example.dz \
-                            --name Karim --role cashier --password-stdin --json")]
+                            --name Karim --role cashier --password-stdin --json"
+    )]
     Create(Create),
     /// Gives a user another password and ends its sessions.
     #[command(after_help = "Example:\n  fournil-cloud user reset-password --email a@example.dz")]

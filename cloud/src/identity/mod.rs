@@ -16,7 +16,9 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-pub use model::{Email, IdentityError, NewCompany, NewUser, RoleSummary, UserSummary, password_fault};
+pub use model::{
+    Email, IdentityError, NewCompany, NewUser, RoleSummary, UserSummary, password_fault,
+};
 pub use password::{generated as generated_password, hash as hash_password};
 pub use service::{
     SignIn, companies, create_company, create_user, ensure_built_in_roles, find_user,

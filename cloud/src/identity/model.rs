@@ -145,7 +145,9 @@ pub(super) fn name_fault(name: &str) -> Option<FieldFault> {
 pub fn password_fault(password: &str, email: &str) -> Option<Message> {
     let chars = password.chars().count();
     if chars < PASSWORD_CHARS_MIN {
-        return Some(Message::new("identity-fault-password-short").with("least", PASSWORD_CHARS_MIN));
+        return Some(
+            Message::new("identity-fault-password-short").with("least", PASSWORD_CHARS_MIN),
+        );
     }
     if chars > PASSWORD_CHARS_MAX {
         return Some(Message::new("identity-fault-password-long").with("most", PASSWORD_CHARS_MAX));
@@ -192,7 +194,8 @@ mod tests {
     #[test]
     fn the_way_back_after_login_never_leaves_the_site() {
         assert_eq!(safe_next("/till?x=1"), "/till?x=1");
-        for away in ["//evil.example", "/\\evil.example", "https://evil.example", "", "/login", "/a\nb"]
+        for away in
+            ["//evil.example", "/\\evil.example", "https://evil.example", "", "/login", "/a\nb"]
         {
             assert_eq!(safe_next(away), "/", "{away}");
         }

@@ -247,7 +247,10 @@ async fn a_deactivated_user_is_out_at_once_and_the_last_owner_stays() {
     assert!(!shop.is_in(&cashier).await);
     assert_eq!(shop.try_login("karim@example.dz", PASSWORD, "").await.status, 401);
     let own = format!("/users/{}/access", shop.owner);
-    assert_eq!(shop.post(&own, &owner, &[("role", "cashier"), ("active", "true")]).await.status, 409);
+    assert_eq!(
+        shop.post(&own, &owner, &[("role", "cashier"), ("active", "true")]).await.status,
+        409
+    );
     let raised = [("role", "owner"), ("active", "true")];
     assert_eq!(shop.post(&path, &owner, &raised).await.status, 303);
     let again = shop.login("karim@example.dz").await;

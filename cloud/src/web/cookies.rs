@@ -19,14 +19,9 @@ pub(super) const fn visitor_name(secure: bool) -> &'static str {
 }
 
 fn cookie(name: &str, value: &str, secure: bool, life_s: Option<u32>) -> String {
-    let mut cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
-    if secure {
-        cookie.push_str("; Secure");
-    }
-    if let Some(life_s) = life_s {
-        cookie.push_str(&format!("; Max-Age={life_s}"));
-    }
-    cookie
+    let secure = if secure { "; Secure" } else { "" };
+    let life = life_s.map(|life_s| format!("; Max-Age={life_s}")).unwrap_or_default();
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}")
 }
 
 impl Response {

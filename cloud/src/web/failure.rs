@@ -100,21 +100,13 @@ fn path_of_url(url: &str) -> Option<&str> {
     rest.find('/').and_then(|start| rest.get(start..))
 }
 
-fn page(
-    request: &Request,
-    error: &Error,
-    reference: Option<String>,
-) -> super::Result<Response> {
+fn page(request: &Request, error: &Error, reference: Option<String>) -> super::Result<Response> {
     let page = request.page("error-title");
     let message = page.texts.say(&error.message());
     Response::html(&ErrorPage { page, status: error.status(), message, reference })
 }
 
-fn part(
-    request: &Request,
-    error: &Error,
-    reference: Option<String>,
-) -> super::Result<Response> {
+fn part(request: &Request, error: &Error, reference: Option<String>) -> super::Result<Response> {
     let page = request.page("error-title");
     let message = page.texts.say(&error.message());
     let part = Response::html(&ErrorPart { page, message, reference })?;
@@ -122,11 +114,7 @@ fn part(
     Ok(part.with_header("hx-retarget", "#notices").with_header("hx-reswap", "innerHTML"))
 }
 
-fn json(
-    request: &Request,
-    error: &Error,
-    reference: Option<String>,
-) -> super::Result<Response> {
+fn json(request: &Request, error: &Error, reference: Option<String>) -> super::Result<Response> {
     let texts = request.texts();
     let fields = match error {
         Error::Invalid(faults) => faults

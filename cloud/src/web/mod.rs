@@ -44,5 +44,7 @@ pub use request::{Peer, Request};
 pub use response::Response;
 pub use server::{Server, ServerLimits, ServerParts};
 pub use session::{Permission, Session, Sessions};
+pub use table::{
+    Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put,
+};
 pub use tls::{Certificate, CertificateSource, TlsError, local_names};
-pub use table::{Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put};

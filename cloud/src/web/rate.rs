@@ -63,11 +63,8 @@ impl RateLimits {
         if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(key) {
             buckets.retain(|_, bucket| bucket.full_at > now);
         }
-        let key = if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(key) {
-            CROWD
-        } else {
-            key
-        };
+        let key =
+            if buckets.len() >= BUCKETS_MAX && !buckets.contains_key(key) { CROWD } else { key };
         act(buckets.entry(key.to_owned()).or_insert(Bucket { full_at: now }))
     }
 }

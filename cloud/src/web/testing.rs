@@ -177,10 +177,9 @@ impl World {
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-        let body = match is_stream {
-            true => None,
-            false => Some(body.collect().await.expect("a body").to_bytes()),
-        };
+        // A stream of events would never be whole.
+        let body =
+            if is_stream { None } else { Some(body.collect().await.expect("a body").to_bytes()) };
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 

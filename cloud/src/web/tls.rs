@@ -37,9 +37,15 @@ const RENEW_DAYS: i64 = 30;
 /// Where the certificate comes from.
 #[derive(Debug, Clone)]
 pub enum CertificateSource {
-    Files { cert: PathBuf, key: PathBuf },
+    Files {
+        cert: PathBuf,
+        key: PathBuf,
+    },
     /// A private authority in `dir`, for these names and addresses.
-    Auto { dir: PathBuf, names: Vec<String> },
+    Auto {
+        dir: PathBuf,
+        names: Vec<String>,
+    },
 }
 
 /// What went wrong with which file.
@@ -287,8 +293,7 @@ mod tests {
     fn keys_are_the_owners_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
-        let source =
-            CertificateSource::Auto { dir: folder.path().to_owned(), names: names() };
+        let source = CertificateSource::Auto { dir: folder.path().to_owned(), names: names() };
         Certificate::load(source, instant(1_790_000_000_000)).expect("a certificate");
         for file in ["ca.key", "server.key"] {
             let mode = fs::metadata(folder.path().join(file)).expect("the key").permissions();

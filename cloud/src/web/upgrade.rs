@@ -268,4 +268,3 @@ pub fn no_tunnels() -> TunnelHandler {
         })
     })
 }
-

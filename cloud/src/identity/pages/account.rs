@@ -77,9 +77,8 @@ async fn change_password(request: Request) -> Result<Response> {
     request.forgive_tries(&tries);
     let hash = password::hash(form.new).await?;
     let (actor, cookie) = (session.actor(), request.session_cookie().unwrap_or_default());
-    if let Begun::Fresh(mut act) = db
-        .begin_once::<_, ()>(&actor, key, "identity.password_change", &session.user_id)
-        .await?
+    if let Begun::Fresh(mut act) =
+        db.begin_once::<_, ()>(&actor, key, "identity.password_change", &session.user_id).await?
     {
         service::change_password(&mut act, session.user_id, &hash, cookie).await?;
         act.commit_with(&()).await?;

@@ -59,7 +59,8 @@ struct NewPage {
 }
 
 async fn show_new(request: Request) -> Result<Response> {
-    let form = NewForm { password: password::generated().unwrap_or_default(), ..NewForm::default() };
+    let form =
+        NewForm { password: password::generated().unwrap_or_default(), ..NewForm::default() };
     new_page(&request, form, Faults::default()).await
 }
 
@@ -145,8 +146,7 @@ async fn show(request: Request) -> Result<Response> {
 
 async fn user_page(request: &Request, faults: Faults, is_saved: bool) -> Result<Response> {
     let user_id: Uuid = request.param("user_id")?;
-    let (user, roles) =
-        service::show_user(&request.app().db, request.company()?, user_id).await?;
+    let (user, roles) = service::show_user(&request.app().db, request.company()?, user_id).await?;
     let status = if faults.0.is_empty() { 200 } else { 422 };
     let page = UserPage {
         page: request.page("identity-user-title"),
@@ -173,8 +173,7 @@ async fn set_access(request: Request) -> Result<Response> {
     let user_id: Uuid = request.param("user_id")?;
     let (actor, key) = (request.actor()?, request.idempotency_key()?);
     let input = (user_id, &form.role, form.active);
-    let begun =
-        request.app().db.begin_once::<_, ()>(&actor, key, "identity.access_change", &input);
+    let begun = request.app().db.begin_once::<_, ()>(&actor, key, "identity.access_change", &input);
     if let Begun::Fresh(mut act) = begun.await? {
         service::set_access(&mut act, user_id, &form.role, form.active).await?;
         act.commit_with(&()).await?;

@@ -22,7 +22,6 @@ async fn length(request: Request) -> Result<Response> {
     Ok(Response::text(fields.len().to_string()))
 }
 
-#[expect(clippy::unused_async, reason = "handlers are async")]
 async fn falls(_request: Request) -> Result<Response> {
     panic!("secret of the house");
 }

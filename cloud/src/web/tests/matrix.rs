@@ -20,10 +20,9 @@ fn filled(path: &str) -> String {
     let mut filled = String::new();
     for part in path.split('/').skip(1) {
         filled.push('/');
-        match part.starts_with('{') {
-            true => filled.push_str(&Uuid::now_v7().to_string()),
-            false => filled.push_str(part),
-        }
+        let is_parameter = part.starts_with('{');
+        let id = Uuid::now_v7().to_string();
+        filled.push_str(if is_parameter { &id } else { part });
     }
     filled
 }

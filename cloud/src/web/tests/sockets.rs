@@ -25,17 +25,15 @@ struct Running {
 }
 
 async fn running(limits: ServerLimits, tunnels: Option<TunnelHandler>) -> Running {
-    let hello = get("/hello", Access::Public, async |_: Request| {
-        Ok(Response::text("hello".to_owned()))
-    });
+    let hello =
+        get("/hello", Access::Public, async |_: Request| Ok(Response::text("hello".to_owned())));
     let beat = get("/beat", Access::Public, async |_: Request| {
         let events = futures_util::stream::iter([Response::event("beat", None, "1")]);
         Ok(Response::events(events.chain(futures_util::stream::pending())))
     });
     let sessions = Arc::new(KnownSessions::default());
     let (routes, tunnels) = (vec![hello, beat], tunnels.unwrap_or_else(no_tunnels));
-    let world =
-        World::build(no_database(), routes, sessions, limits, Readiness::ready(), tunnels);
+    let world = World::build(no_database(), routes, sessions, limits, Readiness::ready(), tunnels);
     let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = socket.local_addr().expect("an address");
     let serving = tokio::spawn(world.server.clone().run(vec![Listener { socket, tls: None }]));
@@ -127,7 +125,10 @@ fn echo() -> TunnelHandler {
     })
 }
 
-fn dial(address: SocketAddr, subprotocol: &str) -> tokio_tungstenite::tungstenite::http::Request<()> {
+fn dial(
+    address: SocketAddr,
+    subprotocol: &str,
+) -> tokio_tungstenite::tungstenite::http::Request<()> {
     let url = format!("ws://{address}/gateway/v1");
     let mut request = url.into_client_request().expect("a request");
     if !subprotocol.is_empty() {
@@ -191,7 +192,7 @@ async fn a_tunnel_that_will_not_leave_is_cut() {
     let deaf: TunnelHandler = Arc::new(|tunnel: Tunnel| {
         Box::pin(async move {
             let _held = tunnel;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         })
     });
     let limits = ServerLimits { drain: Duration::from_millis(200), ..ServerLimits::default() };
