@@ -2,6 +2,16 @@
 //! load (`assets/` folders), fingerprinted and compressed. Rebuilds when a migration
 //! appears.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script has nobody to tell but the build, which stops"
+)]
+#![expect(
+    clippy::unnecessary_debug_formatting,
+    reason = "paths become string literals of Rust, quotes and escapes included"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -24,6 +24,8 @@ pub mod recipes;
 pub mod routes;
 pub mod schedule;
 pub mod stock;
+#[cfg(test)]
+mod tidy;
 pub mod till;
 pub mod time;
 pub mod web;

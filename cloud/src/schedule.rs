@@ -14,40 +14,47 @@ use crate::db::DbError;
 use crate::identity;
 use crate::web::{Certificate, Metrics};
 
-const CLEAN_EVERY: Duration = Duration::from_secs(10 * 60);
+const CLEAN_EVERY: Duration = Duration::from_mins(10);
 const FIGURES_EVERY: Duration = Duration::from_secs(15);
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(60 * 60);
+const CERTIFICATE_EVERY: Duration = Duration::from_hours(1);
 const RELAY_RETRY: Duration = Duration::from_secs(2);
 /// Nobody asks again with a key this old.
 const KEY_DAYS: i32 = 30;
 /// Rows one cleaning takes.
 const CLEANED_AT_ONCE: i32 = 1_000;
 
-/// Starts every job.
-pub fn start(
-    tasks: &TaskTracker,
-    app: &Arc<App>,
-    metrics: &Arc<Metrics>,
-    certificate: Option<Arc<Certificate>>,
-    stop: &CancellationToken,
-) {
-    let relayed = Arc::clone(app);
-    tasks.spawn(until(stop.clone(), relay_hints(relayed)));
+/// What jobs are started with.
+#[derive(Debug, Clone)]
+pub struct Jobs {
+    pub tasks: TaskTracker,
+    pub app: Arc<App>,
+    pub metrics: Arc<Metrics>,
+    pub stop: CancellationToken,
+}
 
-    let cleaned = Arc::clone(app);
-    let clean = move || clean(Arc::clone(&cleaned));
-    tasks.spawn(until(stop.clone(), every("clean", CLEAN_EVERY, clean)));
+impl Jobs {
+    /// Jobs that run from the first moment.
+    pub fn start(&self, certificate: Option<Arc<Certificate>>) {
+        self.spawn(feed_watchdog());
+        if let Some(certificate) = certificate {
+            let app = Arc::clone(&self.app);
+            let renew = move || renew(Arc::clone(&certificate), Arc::clone(&app));
+            self.spawn(every("certificate", CERTIFICATE_EVERY, renew));
+        }
+    }
 
-    let gauges = Gauges::new(metrics);
-    let counted = Arc::clone(app);
-    let count = move || gauges.clone().read(Arc::clone(&counted));
-    tasks.spawn(until(stop.clone(), every("figures", FIGURES_EVERY, count)));
+    /// Jobs that begin when the database has answered once.
+    pub fn start_with_database(&self) {
+        self.spawn(relay_hints(Arc::clone(&self.app)));
+        let app = Arc::clone(&self.app);
+        self.spawn(every("clean", CLEAN_EVERY, move || clean(Arc::clone(&app))));
+        let (app, gauges) = (Arc::clone(&self.app), Gauges::new(&self.metrics));
+        let read = move || gauges.clone().read(Arc::clone(&app));
+        self.spawn(every("figures", FIGURES_EVERY, read));
+    }
 
-    tasks.spawn(until(stop.clone(), feed_watchdog()));
-    if let Some(certificate) = certificate {
-        let dated = Arc::clone(app);
-        let renew = move || renew(Arc::clone(&certificate), Arc::clone(&dated));
-        tasks.spawn(until(stop.clone(), every("certificate", CERTIFICATE_EVERY, renew)));
+    fn spawn(&self, job: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(until(self.stop.clone(), job));
     }
 }
 

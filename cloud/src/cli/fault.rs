@@ -69,7 +69,7 @@ impl From<DbError> for Fault {
             _ => "cli-database-fault",
         };
         let cause = std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), |source| source.to_string());
+            .map_or_else(|| error.to_string(), ToString::to_string);
         Self::new(Message::new(id).with("cause", cause))
     }
 }

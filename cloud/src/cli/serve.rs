@@ -26,13 +26,14 @@ use crate::db::{self, DbError};
 use crate::gateways::{Hub, HubOptions};
 use crate::i18n::{Catalogue, Message};
 use crate::ingest::Ingest;
+use crate::schedule::Jobs;
 use crate::time::TimeSource;
 use crate::web::upgrade::{Tunnel, TunnelHandler};
 use crate::web::{
     Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
     ServerParts, Table, local_names,
 };
-use crate::{identity, routes, schedule};
+use crate::{identity, routes};
 
 /// Between two tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(2);
@@ -60,7 +61,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     });
     let (stop, metrics, readiness) =
         (CancellationToken::new(), Arc::<Metrics>::default(), Readiness::default());
-    let hub = hub(&app, &stop);
+    let hub = hub(&app, &config, &stop);
     let parts = ServerParts {
         app: Arc::clone(&app),
         table: Table::new(routes::routes()).map_err(anyhow::Error::new)?,
@@ -74,13 +75,15 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     };
     announce(&config, certificate.as_deref())?;
 
-    let (fatal, mut failed) = oneshot::channel();
+    let (fatal, failed) = oneshot::channel();
     let tasks = TaskTracker::new();
     tasks.spawn(async move { hub.run().await });
-    tasks.spawn(become_ready(app.clone(), connect, readiness, fatal, stop.clone()));
-    schedule::start(&tasks, &app, &metrics, certificate, &stop);
+    let jobs =
+        Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
+    jobs.start(certificate);
+    tasks.spawn(become_ready(jobs, connect, readiness, fatal));
     if let Some(socket) = metrics_socket {
-        let server = Server::for_metrics(Arc::clone(&metrics), stop.clone());
+        let server = Server::for_metrics(&metrics, stop.clone());
         tasks.spawn(server.run(vec![Listener { socket, tls: None }]));
     }
     let serving = tokio::spawn(Server::new(parts).run(listeners));
@@ -88,8 +91,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 
     // Cancel safe: both sides are only waited for.
     let failure = tokio::select! {
-        // An error means the sender is gone: the database was found in order.
-        Ok(failure) = &mut failed => Some(failure),
+        failure = told(failed) => Some(failure),
         () = asked_to_stop() => None,
     };
     tell_systemd(&[NotifyState::Stopping]);
@@ -109,22 +111,24 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
 }
 
 /// The hub of this node, which runs until `stop`.
-fn hub(app: &App, stop: &CancellationToken) -> Hub {
+fn hub(app: &App, config: &Config, stop: &CancellationToken) -> Hub {
     let options = HubOptions {
         db: app.db.clone(),
         time: app.time.clone(),
         public_name: app.public_name.clone(),
-        node: node_name(),
+        node: node_name(config),
         heartbeat: HubOptions::HEARTBEAT,
         stop: stop.clone(),
     };
     Hub::new(options, Arc::new(Ingest))
 }
 
-/// The machine's own name: it stays the same when the process starts again.
-fn node_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}-1", name.trim())
+/// The machine and the port: the same after a restart, another for each process.
+fn node_name(config: &Config) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let address = config.web.listen.iter().chain(&config.web.listen_plain).next();
+    let port = address.map_or(0, SocketAddr::port);
+    format!("{}:{port}", host.trim())
 }
 
 /// What runs the sessions of gateways.
@@ -223,23 +227,32 @@ fn announce(config: &Config, certificate: Option<&Certificate>) -> Result<(), Fa
     Ok(())
 }
 
-/// Waits for the database, refuses tables of another release, then opens the pages.
+/// The fault that ends the process; never comes when the sender found nothing wrong.
+async fn told(failed: oneshot::Receiver<Fault>) -> Fault {
+    match failed.await {
+        Ok(fault) => fault,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Waits for the database, refuses tables of another release, then opens the pages and
+/// starts the jobs that need it.
 async fn become_ready(
-    app: Arc<App>,
+    jobs: Jobs,
     connect: PgConnectOptions,
     readiness: Readiness,
     fatal: oneshot::Sender<Fault>,
-    stop: CancellationToken,
 ) {
     loop {
         // Cancel safe: looking changes nothing.
         let looked = tokio::select! {
-            () = stop.cancelled() => return,
-            looked = look(&app, &connect) => looked,
+            () = jobs.stop.cancelled() => return,
+            looked = look(&jobs.app, &connect) => looked,
         };
         match looked {
             Ok(()) => {
                 readiness.set_ready();
+                jobs.start_with_database();
                 tell_systemd(&[NotifyState::Status("serving")]);
                 tracing::info!("ready: the database answers and is of this release");
                 return;
@@ -254,7 +267,7 @@ async fn become_ready(
             }
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = jobs.stop.cancelled() => return,
             () = tokio::time::sleep(RETRY) => {}
         }
     }

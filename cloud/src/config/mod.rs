@@ -126,7 +126,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self { filter: "info,sqlx=warn".to_owned(), format: LogFormat::Text }
     }
 }
 

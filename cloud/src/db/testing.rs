@@ -82,7 +82,7 @@ async fn ensure_template(
 }
 
 async fn execute(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
-    #[expect(clippy::disallowed_methods, reason = "names of databases cannot be parameters")]
+    // Names of databases cannot be parameters.
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
 }

@@ -26,6 +26,7 @@ impl Message {
     }
 
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "calls read better without a borrow")]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.args.push((name, value.to_string()));
         self

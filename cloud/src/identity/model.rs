@@ -8,13 +8,13 @@ use crate::db::DbError;
 use crate::i18n::Message;
 use crate::web::{Error, FieldFault};
 
-pub const PASSWORD_CHARS_MIN: usize = 10;
+pub(super) const PASSWORD_CHARS_MIN: usize = 10;
 /// Argon2 takes any length; a bound keeps a login from being a load.
-pub const PASSWORD_CHARS_MAX: usize = 200;
+pub(super) const PASSWORD_CHARS_MAX: usize = 200;
 const NAME_CHARS_MAX: usize = 80;
 const EMAIL_CHARS_MAX: usize = 200;
 /// The role that holds everything.
-pub const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
 
 /// An e-mail address as a login name: lower case, one `@` with something on both sides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,7 +77,7 @@ pub struct RoleSummary {
 
 /// One line of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLine {
+pub(super) struct AuditLine {
     pub audit_id: i64,
     pub at: DateTime<Utc>,
     pub actor_kind: String,
@@ -90,7 +90,7 @@ pub struct AuditLine {
 
 /// Which lines of the audit log, newest first, below `before`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
+pub(super) struct AuditFilter {
     /// Beginning of the act, such as `till.`.
     pub act: String,
     /// Part of the actor's name.
@@ -117,12 +117,6 @@ pub enum IdentityError {
     Db(#[from] DbError),
 }
 
-impl From<sqlx::Error> for IdentityError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 impl From<IdentityError> for Error {
     fn from(error: IdentityError) -> Self {
         match error {
@@ -140,7 +134,7 @@ impl From<IdentityError> for Error {
 
 /// What is wrong with a name.
 #[must_use]
-pub fn name_fault(name: &str) -> Option<FieldFault> {
+pub(super) fn name_fault(name: &str) -> Option<FieldFault> {
     let chars = name.trim().chars().count();
     let message = Message::new("identity-fault-name").with("most", NAME_CHARS_MAX);
     (chars == 0 || chars > NAME_CHARS_MAX).then_some(FieldFault { field: "name", message })
@@ -174,7 +168,7 @@ pub fn password_fault(password: &str, email: &str) -> Option<Message> {
 /// Where to go after signing in: a path of ours, or home. `//host` and `/\host` would
 /// lead a browser away.
 #[must_use]
-pub fn safe_next(next: &str) -> &str {
+pub(super) fn safe_next(next: &str) -> &str {
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
         && !next.starts_with("/\\")

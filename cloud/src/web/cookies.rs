@@ -5,8 +5,10 @@
 
 use super::response::Response;
 
-/// Seconds a session lives after its last use.
+/// Seconds a session lives after its last use. The database decides; the cookie outlives
+/// it, because it cannot slide without being sent again on every answer.
 pub const SESSION_SECONDS: u32 = 12 * 60 * 60;
+const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
 
 pub(super) const fn session_name(secure: bool) -> &'static str {
     if secure { "__Host-fournil" } else { "fournil" }
@@ -17,21 +19,16 @@ pub(super) const fn visitor_name(secure: bool) -> &'static str {
 }
 
 fn cookie(name: &str, value: &str, secure: bool, life_s: Option<u32>) -> String {
-    let mut cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
-    if secure {
-        cookie.push_str("; Secure");
-    }
-    if let Some(life_s) = life_s {
-        cookie.push_str(&format!("; Max-Age={life_s}"));
-    }
-    cookie
+    let secure = if secure { "; Secure" } else { "" };
+    let life = life_s.map(|life_s| format!("; Max-Age={life_s}")).unwrap_or_default();
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}")
 }
 
 impl Response {
     /// Gives the browser its session.
     #[must_use]
     pub fn with_session(self, token: &str, secure: bool) -> Self {
-        let session = cookie(session_name(secure), token, secure, Some(SESSION_SECONDS));
+        let session = cookie(session_name(secure), token, secure, Some(COOKIE_SECONDS));
         self.with_header("set-cookie", &session)
     }
 

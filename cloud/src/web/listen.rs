@@ -27,7 +27,7 @@ use super::upgrade::TunnelStream;
 /// Largest request head; a cookie and a long query fit well.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// A peer that acknowledges nothing for so long is gone.
-const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 
 /// A bound socket and what is spoken on it.
 pub struct Listener {
@@ -83,7 +83,9 @@ impl Server {
                 accepted = listener.socket.accept() => accepted,
             };
             match accepted {
-                Ok((socket, address)) => self.welcome(socket, address, &listener.tls, doors),
+                Ok((socket, address)) => {
+                    self.welcome(socket, address, listener.tls.as_ref(), doors);
+                }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     // Out of file descriptors: waiting is all that helps.
@@ -98,7 +100,7 @@ impl Server {
         &self,
         socket: TcpStream,
         address: SocketAddr,
-        tls: &Option<TlsAcceptor>,
+        tls: Option<&TlsAcceptor>,
         doors: &Doors,
     ) {
         let ip = address.ip().to_canonical();
@@ -113,7 +115,7 @@ impl Server {
                 return;
             }
         };
-        let (server, tls) = (self.clone(), tls.clone());
+        let (server, tls) = (self.clone(), tls.cloned());
         let watcher = doors.graceful.watcher();
         doors.connections.spawn(async move {
             server.metrics.connections_open.inc();
@@ -226,7 +228,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 /// Small answers leave at once, and a peer that vanished is noticed.
 fn tune(socket: &TcpStream) {
     let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(60))
+        .with_time(Duration::from_mins(1))
         .with_interval(Duration::from_secs(15));
     let options = socket2::SockRef::from(socket);
     let tuned = socket

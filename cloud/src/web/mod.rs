@@ -25,6 +25,10 @@ mod response;
 mod server;
 mod session;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 pub mod upgrade;
 

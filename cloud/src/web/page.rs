@@ -54,6 +54,7 @@ impl Page {
     }
 
     /// A text with one argument: `{{ page.t1("till-total", "amount", total) }}`.
+    #[expect(clippy::needless_pass_by_value, reason = "calls read better without a borrow")]
     pub fn t1(&self, id: &str, name: &'static str, value: impl ToString) -> String {
         self.texts.with(id, &[(name, value.to_string())])
     }

@@ -78,14 +78,14 @@ impl Proxies {
         }
         // The right-most address that is not one of our proxies: everything left of it
         // was written by the client and may be a lie.
-        let forwarded = headers
+        let mut forwarded = headers
             .get_all("x-forwarded-for")
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .filter_map(|part| part.trim().parse::<IpAddr>().ok())
             .map(|ip| ip.to_canonical());
-        let client = forwarded.filter(|ip| !self.trusts(*ip)).last().unwrap_or(ip);
+        let client = forwarded.rfind(|ip| !self.trusts(*ip)).unwrap_or(ip);
         let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
         (Peer(client), via.tls || proto == Some("https"))
     }

@@ -89,10 +89,10 @@ impl Response {
     pub fn event(name: &str, id: Option<&str>, data: &str) -> String {
         let mut wire = format!("event: {name}\n");
         if let Some(id) = id {
-            wire.push_str(&format!("id: {id}\n"));
+            wire.extend(["id: ", id, "\n"]);
         }
         for line in data.lines() {
-            wire.push_str(&format!("data: {line}\n"));
+            wire.extend(["data: ", line, "\n"]);
         }
         wire.push('\n');
         wire
@@ -164,7 +164,7 @@ impl Response {
 }
 
 /// How long one event stream may live.
-const EVENTS_LIFE: Duration = Duration::from_secs(15 * 60);
+const EVENTS_LIFE: Duration = Duration::from_mins(15);
 /// Silence after which a comment is sent, so that proxies and dead browsers are noticed.
 const EVENTS_SILENCE: Duration = Duration::from_secs(15);
 

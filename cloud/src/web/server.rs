@@ -131,8 +131,8 @@ impl Server {
 impl Server {
     /// The listener of `/metrics`, with small bounds of its own.
     #[must_use]
-    pub fn for_metrics(metrics: Arc<Metrics>, stop: CancellationToken) -> Self {
-        let shown = Arc::clone(&metrics);
+    pub fn for_metrics(metrics: &Arc<Metrics>, stop: CancellationToken) -> Self {
+        let shown = Arc::clone(metrics);
         let filter = warp::path!("metrics").map(move || {
             let text = shown.encode().unwrap_or_default();
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -17,7 +17,7 @@ use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, U
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -202,8 +202,8 @@ impl Upgrades {
 
 /// Takes the stream back from hyper and puts the small-buffered WebSocket on it.
 async fn socket(upgraded: Upgraded) -> Option<TunnelSocket> {
-    // The `auto` builder wraps the stream, so hyper's own downcast never matches.
-    let parts = downcast::<TokioIo<TunnelStream>>(upgraded).ok()?;
+    // hyper-util's own downcast: the `auto` connection wraps the stream once more.
+    let parts = auto::upgrade::downcast::<TokioIo<TunnelStream>>(upgraded).ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)

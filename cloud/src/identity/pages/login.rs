@@ -72,14 +72,12 @@ async fn sign_in(request: Request) -> Result<Response> {
         }
         None => None,
     };
-    match token {
-        Some(token) => Ok(Response::see_other(&next).with_session(&token, request.is_secure())),
-        None => {
-            let page = request.page("identity-login-title");
-            let shown = LoginPage { page, email: form.email, next, is_refused: true };
-            Ok(Response::html(&shown)?.with_status(401))
-        }
-    }
+    let Some(token) = token else {
+        let page = request.page("identity-login-title");
+        let shown = LoginPage { page, email: form.email, next, is_refused: true };
+        return Ok(Response::html(&shown)?.with_status(401));
+    };
+    Ok(Response::see_other(&next).with_session(&token, request.is_secure()))
 }
 
 async fn sign_out(request: Request) -> Result<Response> {

@@ -1,0 +1,5 @@
+//! The server as browsers, programs and attackers meet it.
+
+mod dispatch;
+mod matrix;
+mod sockets;
