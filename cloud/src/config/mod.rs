@@ -212,9 +212,13 @@ impl Config {
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let unknown = error.message().strip_prefix("unknown field `");
             let message = match unknown.and_then(|rest| rest.split_once('`')) {
-                Some((key, known)) => Message::new("config-unknown-key")
-                    .with("key", key)
-                    .with("known", known.trim_start_matches(", expected ").replace('`', "")),
+                Some((key, known)) => Message::new("config-unknown-key").with("key", key).with(
+                    "known",
+                    known
+                        .trim_start_matches(", expected ")
+                        .trim_start_matches("one of ")
+                        .replace('`', ""),
+                ),
                 None => Message::new("config-malformed").with("cause", error.message().trim()),
             };
             ConfigError(message.with("file", file).with("line", line))

@@ -85,7 +85,8 @@ pub(super) struct AuditLine {
     pub act: String,
     pub subject_kind: String,
     pub subject_id: String,
-    pub details: String,
+    /// Names and values, as the act gave them.
+    pub details: Vec<(String, String)>,
 }
 
 /// Which lines of the audit log, newest first, below `before`.

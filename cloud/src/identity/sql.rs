@@ -437,18 +437,6 @@ pub(super) async fn audit_page(
     )
     .fetch_all(connection)
     .await?;
-    let line = |details: serde_json::Value| match details {
-        serde_json::Value::Object(fields) if fields.is_empty() => String::new(),
-        serde_json::Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| match value.as_str() {
-                Some(text) => format!("{name} : {text}"),
-                None => format!("{name} : {value}"),
-            })
-            .collect::<Vec<_>>()
-            .join(" · "),
-        other => other.to_string(),
-    };
     Ok(rows
         .into_iter()
         .map(|row| AuditLine {
@@ -459,7 +447,17 @@ pub(super) async fn audit_page(
             act: row.act,
             subject_kind: row.subject_kind,
             subject_id: row.subject_id,
-            details: line(row.details),
+            details: named_values(row.details),
         })
         .collect())
+}
+
+/// A JSON object as names and values; text without its quotes.
+fn named_values(details: serde_json::Value) -> Vec<(String, String)> {
+    let serde_json::Value::Object(fields) = details else { return Vec::new() };
+    let shown = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    fields.into_iter().map(|(name, value)| (name, shown(value))).collect()
 }

@@ -59,12 +59,12 @@ impl Page {
         self.texts.with(id, &[(name, value.to_string())])
     }
 
-    /// The name of an act of the audit log: text `act-till-sale` for `till.sale`, or the
-    /// word itself where nobody gave it a name.
-    pub fn act_name(&self, act: &str) -> String {
-        let id = format!("act-{}", act.replace(['.', '_'], "-"));
+    /// The name of a word that data holds: text `act-till-sale` for the act `till.sale`,
+    /// `subject-user` for the subject `user`; the word itself where nobody named it.
+    pub fn named(&self, kind: &str, word: &str) -> String {
+        let id = format!("{kind}-{}", word.replace(['.', '_'], "-"));
         let name = self.texts.get(&id);
-        if name == id { act.to_owned() } else { name }
+        if name == id { word.to_owned() } else { name }
     }
 
     /// Where an embedded file is served: `{{ page.asset("app.css") }}`.
