@@ -12,4 +12,5 @@ pub mod journal;
 pub mod printer;
 pub mod seam;
 pub mod supervise;
+pub mod time;
 pub mod tunnel;

@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use fournil_tests::world::daemon::Daemon;
 use fournil_tests::world::shop::{
-    PATIENCE, Shop, cloud_spec, enrolment_code, free_port, gateway_spec, run,
+    PATIENCE, Shop, cloud_spec, enrolment_code_for, free_port, gateway_spec, run,
 };
 
 fn one_line(err: &str, wanted: &[&str]) {
     let lines: Vec<&str> = err.lines().filter(|line| !line.trim().is_empty()).collect();
     assert_eq!(lines.len(), 1, "not one line: {err}");
+    let line = lines[0].to_lowercase();
     for word in wanted {
-        assert!(lines[0].to_lowercase().contains(word), "no '{word}' in: {}", lines[0]);
+        assert!(line.contains(&word.to_lowercase()), "no '{word}' in: {line}");
     }
 }
 
@@ -32,7 +33,7 @@ async fn a_wrong_certificate_a_wrong_code_and_a_revoked_key_are_told_apart() {
     let url = format!("https://localhost:{}", shop.address.port());
     let ca = shop.dir.path().join("tls/ca.pem").display().to_string();
 
-    let code = enrolment_code(shop.dir.path()).await.unwrap();
+    let code = enrolment_code_for(shop.dir.path(), "Zone").await.unwrap();
     let args = ["enrol", "--url", &url, "--code", &code];
     let (status, _, err) = run(gateway_spec(other.path(), &args).unwrap()).await.unwrap();
     assert_eq!(status, 1);
@@ -114,6 +115,7 @@ async fn a_configuration_that_cannot_be_read_or_has_an_unknown_key_stops_both_pr
 
 #[tokio::test]
 async fn a_full_disk_under_the_journal_is_told_and_nothing_is_done() {
+    let shop = Shop::open().await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("small");
     std::fs::create_dir(&state).unwrap();
@@ -128,6 +130,12 @@ async fn a_full_disk_under_the_journal_is_told_and_nothing_is_done() {
         return;
     }
     write(&dir.path().join("gateway.toml"), &format!("state_dir = \"{}\"\n", state.display()));
+    let url = format!("https://localhost:{}", shop.address.port());
+    let code = enrolment_code_for(shop.dir.path(), "Étroite").await.unwrap();
+    let ca = shop.dir.path().join("tls/ca.pem").display().to_string();
+    let args = ["enrol", "--url", &url, "--code", &code, "--ca", &ca];
+    let (enrolled, _, err) = run(gateway_spec(dir.path(), &args).unwrap()).await.unwrap();
+    assert_eq!(enrolled, 0, "{err}");
     let ended = run(gateway_spec(dir.path(), &["run"]).unwrap()).await;
     let _ = std::process::Command::new("umount").arg(&state).status();
     let (status, _, err) = ended.unwrap();

@@ -74,7 +74,7 @@ async fn buy(mut till: Till) -> Vec<String> {
     let mut codes = Vec::new();
     for _ in 0..RECEIPTS {
         let sale = till.sale_of_one(Uuid::now_v7(), &good);
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         let code = loop {
             match timeout_at(patience, till.sell(&sale)).await.expect("a sale within a minute") {
                 Ok(answer) if answer.status == 200 => {

@@ -26,12 +26,6 @@ pub enum CatalogError {
     Db(#[from] DbError),
 }
 
-impl From<sqlx::Error> for CatalogError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Db(error.into())
-    }
-}
-
 /// Makes a category.
 pub async fn add_category(act: &mut Act, category: &NewCategory) -> Result<(), CatalogError> {
     let company = act.company();

@@ -259,7 +259,7 @@ async fn become_ready(
             }
             Err(Looked::Away(error)) => {
                 tell_systemd(&[NotifyState::Status("waiting for the database")]);
-                tracing::warn!(%error, "the database cannot be reached; trying again");
+                tracing::warn!(%error, "PostgreSQL cannot be reached: check that it runs and that database.url is right; trying again");
             }
             Err(Looked::Refused(fault)) => {
                 let _: Result<(), Fault> = fatal.send(fault);

@@ -188,3 +188,6 @@ act-gateways-settle = Doute levé sur une commande
 gateways-cli-code = Code à usage unique : { $code } (valable jusqu'au { $until })
 gateways-cli-command = Sur la machine du magasin : sudo fournil-gateway enrol --url { $url } --code { $code }
 gateways-cli-which-store = nommez le magasin avec --store. Connus : { $known }.
+
+# Typed as it stands, in every language.
+gateways-code-typed = sudo fournil-gateway enrol --url { $url } --code { $code }

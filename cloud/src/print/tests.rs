@@ -1,3 +1,5 @@
+//! Pages asked for, copies, and what is said of them, against a real database.
+
 use fournil_protocol::command::{Body, Command};
 use fournil_protocol::document::{Align, Document};
 use fournil_protocol::event::{CommandReport, CommandState, Evidence};

@@ -13,18 +13,19 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::journal::{Journal, Opened, TimeSource};
+use crate::journal::{Journal, JournalError, Opened, TimeSource};
 use crate::seam::{self, JOBS_MAX};
 use crate::supervise::{Pulse, Supervisor};
 use crate::tunnel::ambient::Ambient;
@@ -120,7 +121,35 @@ async fn open_journal(config: &Config, time: TimeSource) -> anyhow::Result<(Jour
     let (folder, settings) = (config.journal_dir(), config.journal.clone());
     // Reads the whole journal, which takes its time on a slow disk.
     let opened = tokio::task::spawn_blocking(move || Journal::open(&folder, settings, time));
-    Ok(opened.await.context("le journal n'a pas pu être ouvert")??)
+    opened.await.context("le journal n'a pas pu être ouvert")?.map_err(|fault| say(&fault))
+}
+
+/// Why the daemon cannot go on without its journal, and what to do.
+fn say(fault: &JournalError) -> anyhow::Error {
+    let sentence = match fault {
+        JournalError::Locked { folder } => format!(
+            "une autre passerelle tourne déjà avec le dossier {} : arrêtez-la (systemctl stop \
+             fournil-gateway) ou donnez à celle-ci un autre state_dir",
+            folder.display()
+        ),
+        JournalError::Io { path, source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            format!(
+                "le disque est plein, le journal ne peut pas être écrit dans {} : libérez de la \
+                 place (200 Mo conseillés), puis relancez",
+                path.display()
+            )
+        }
+        JournalError::Io { path, source, .. } => format!(
+            "le journal n'est pas utilisable dans {} ({source}) : vérifiez le disque et les \
+             droits du dossier, puis relancez",
+            path.display()
+        ),
+        JournalError::Config(what) => format!("section [journal] de la configuration : {what}"),
+        JournalError::Record(cause) => {
+            format!("le journal ne peut pas démarrer ({cause}) : lancez « fournil-gateway doctor »")
+        }
+    };
+    anyhow!(sentence)
 }
 
 fn report_opening(opened: &Opened) {

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 
 use anyhow::Context as _;
-use chrono::Utc;
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -90,12 +89,12 @@ pub async fn run(command: ClockCommand) -> anyhow::Result<()> {
 }
 
 async fn info(args: &ReadArgs) -> anyhow::Result<()> {
-    let device = read_device(&options(args)?, random_byte(), Utc::now()).await?;
+    let device = read_device(&options(args)?, random_byte(), crate::time::now()).await?;
     if args.json { print_json(&device) } else { print(&device_table(&device)) }
 }
 
 async fn dump(args: &ReadArgs) -> anyhow::Result<()> {
-    let dump = read_dump(&options(args)?, random_byte(), Utc::now()).await?;
+    let dump = read_dump(&options(args)?, random_byte(), crate::time::now()).await?;
     if args.json { print_json(&dump) } else { print(&dump_table(&dump)) }
 }
 
@@ -137,7 +136,7 @@ async fn set_time(args: &ReadArgs) -> anyhow::Result<()> {
     let options = options(args)?;
     let (events, _) = mpsc::channel(1);
     let mut session = open(&options, events).await?;
-    let now = Utc::now().with_timezone(&options.zone).naive_local();
+    let now = crate::time::now().with_timezone(&options.zone).naive_local();
     let before = session.time().await?;
     let result = session.set_time(ClockTime::from_naive(now)).await;
     let after = match result {

@@ -31,7 +31,7 @@ fn options(addr: SocketAddr, comm_key: u32) -> DumpOptions {
 
 /// What `clock dump --json` prints.
 pub(crate) async fn dump(addr: SocketAddr, comm_key: u32) -> Value {
-    let dump = read_dump(&options(addr, comm_key), 50, chrono::Utc::now()).await.unwrap();
+    let dump = read_dump(&options(addr, comm_key), 50, fournil_gateway::time::now()).await.unwrap();
     serde_json::to_value(dump).unwrap()
 }
 

@@ -253,7 +253,8 @@ async fn the_simulated_clock_serves_one_session_and_refuses_punches_while_locked
     let sim = ClockSim::start(Profile::default()).await.unwrap();
     let mut shop = open_shop(config(&sim));
     shop.code("ok").await;
-    let second = read_device(&options(sim.addr(), 0), 50, chrono::Utc::now()).await.unwrap_err();
+    let second =
+        read_device(&options(sim.addr(), 0), 50, fournil_gateway::time::now()).await.unwrap_err();
     assert!(matches!(second, ClientError::Busy { .. }), "{second}");
     assert_eq!(sim.counters().refused_sessions, 1);
     assert_eq!(sim.punch("99", 0), Err(PunchError::UnknownUser("99".to_owned())));

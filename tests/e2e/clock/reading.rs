@@ -102,7 +102,7 @@ async fn a_table_left_behind_by_a_dead_reader_is_not_taken_for_ours() {
     let faults = vec!["cut=1".parse().unwrap()];
     let sim = ClockSim::start(Profile { faults, punches: 300, ..Profile::default() }).await;
     let sim = sim.unwrap();
-    let cut = read_dump(&options(sim.addr(), 0), 50, chrono::Utc::now()).await;
+    let cut = read_dump(&options(sim.addr(), 0), 50, fournil_gateway::time::now()).await;
     assert!(matches!(cut, Err(ClientError::Ended { .. })), "{cut:?}");
     assert_same(&dump(sim.addr(), 0).await, &sim, "after a cut");
 }
@@ -111,7 +111,7 @@ async fn a_table_left_behind_by_a_dead_reader_is_not_taken_for_ours() {
 async fn a_wrong_comm_key_and_a_silent_clock_are_told_apart() {
     let profile = Profile { comm_key: 42, ..Profile::default() };
     let sim = ClockSim::start(profile).await.unwrap();
-    let now = chrono::Utc::now();
+    let now = fournil_gateway::time::now();
     let wrong = read_device(&options(sim.addr(), 43), 50, now).await.unwrap_err();
     assert!(matches!(wrong, ClientError::KeyRefused { .. }), "{wrong}");
     assert!(read_device(&options(sim.addr(), 42), 50, now).await.is_ok());
@@ -128,7 +128,8 @@ async fn a_wrong_comm_key_and_a_silent_clock_are_told_apart() {
 async fn frames_with_wrong_checksums_end_the_session() {
     let faults = vec![Fault::BadChecksum.into()];
     let sim = ClockSim::start(Profile { faults, ..Profile::default() }).await.unwrap();
-    let end = read_device(&options(sim.addr(), 0), 50, chrono::Utc::now()).await.unwrap_err();
+    let end =
+        read_device(&options(sim.addr(), 0), 50, fournil_gateway::time::now()).await.unwrap_err();
     assert!(matches!(end, ClientError::NotAClock { .. }), "{end}");
 }
 
@@ -137,7 +138,7 @@ async fn an_unreadable_log_is_shown_raw_and_not_guessed_at() {
     let sim = ClockSim::start(Profile::default()).await.unwrap();
     let mut options = options(sim.addr(), 0);
     options.layout = Some(layout("64"));
-    let dump = read_dump(&options, 50, chrono::Utc::now()).await.unwrap();
+    let dump = read_dump(&options, 50, fournil_gateway::time::now()).await.unwrap();
     assert!(dump.punches.is_empty());
     assert!(dump.warnings[0].contains("--layout"), "{:?}", dump.warnings);
 }

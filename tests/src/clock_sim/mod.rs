@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::{NaiveDate, NaiveDateTime, Utc};
+use chrono::{NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use fournil_gateway::clock::layout::AttendanceLayout;
 use tokio::net::TcpListener;
@@ -138,7 +138,7 @@ impl Default for Profile {
 
 impl From<&Args> for Profile {
     fn from(args: &Args) -> Profile {
-        let today = Utc::now().with_timezone(&args.timezone).date_naive();
+        let today = fournil_gateway::time::now().with_timezone(&args.timezone).date_naive();
         Profile {
             listen: args.listen,
             http: args.http,
@@ -172,7 +172,7 @@ struct Shared {
 
 impl Shared {
     fn now(&self) -> NaiveDateTime {
-        Utc::now().with_timezone(&self.zone).naive_local()
+        fournil_gateway::time::now().with_timezone(&self.zone).naive_local()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::clock_sim::{ClockSim, Profile};
 use crate::printer_sim::{self, PrinterSim};
 
 /// How long a process may take to come up on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 const COMM_KEY: u32 = 1234;
 const TEMPLATE_LOCK: i64 = 7_346_120_514;
 
@@ -274,7 +274,7 @@ fn write_private(path: &PathBuf, text: &str) -> anyhow::Result<()> {
 
 /// The real enrolment: a one-time code from the cloud, redeemed by the gateway.
 async fn enrol(dir: &Path, cloud: SocketAddr) -> anyhow::Result<()> {
-    let code = enrolment_code(dir).await?;
+    let code = enrolment_code_for(dir, "Magasin").await?;
     let url = format!("https://localhost:{}", cloud.port());
     let ca = dir.join("tls/ca.pem").display().to_string();
     let args = ["enrol", "--url", &url, "--code", &code, "--ca", &ca];
@@ -285,9 +285,9 @@ async fn enrol(dir: &Path, cloud: SocketAddr) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A fresh one-time code.
-pub async fn enrolment_code(dir: &Path) -> anyhow::Result<String> {
-    let args = ["gateway", "code", "--name", "Magasin", "--json"];
+/// A fresh one-time code for the gateway of that name.
+pub async fn enrolment_code_for(dir: &Path, name: &str) -> anyhow::Result<String> {
+    let args = ["gateway", "code", "--name", name, "--json"];
     let (status, out, err) = run(cloud_spec(dir, &args)?).await?;
     if status != 0 {
         bail!("no enrolment code: {err}");

@@ -54,7 +54,8 @@ impl Till {
 
     /// A product of which plenty is there.
     pub fn plenty(&self) -> anyhow::Result<Good> {
-        let stock = |good: &&Good| good.available.parse::<f32>().map_or(0, |n| n as i64);
+        let whole = |text: &str| text.split('.').next().and_then(|n| n.parse::<i64>().ok());
+        let stock = |good: &&Good| whole(&good.available).unwrap_or(0);
         self.goods.iter().max_by_key(stock).cloned().context("no goods")
     }
 

@@ -155,7 +155,8 @@ struct CodePage {
     gateway_id: Uuid,
     name: String,
     code: String,
-    url: String,
+    /// What to type on the shop's machine.
+    command: String,
     expires: At,
 }
 
@@ -165,12 +166,15 @@ fn code_page(
     name: &str,
     code: enrol::ShownCode,
 ) -> Result<Response> {
+    let url = request.app().public_url.clone();
+    let arguments = [("url", url), ("code", code.code.clone())];
+    let command = request.texts().with("gateways-code-typed", &arguments);
     Response::html(&CodePage {
         page: request.page("gateways-code-title"),
         gateway_id,
         name: name.trim().to_owned(),
         code: code.code,
-        url: request.app().public_url.clone(),
+        command,
         expires: at(code.expires_at, time::DEFAULT_ZONE),
     })
 }

@@ -1,3 +1,5 @@
+//! Commands from wish to outcome: leases, windows, deadlines, doubts, racing askers.
+
 use chrono::TimeDelta;
 use fournil_protocol::close;
 use sqlx::Connection;

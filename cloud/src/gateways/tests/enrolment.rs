@@ -1,3 +1,5 @@
+//! Enrolment: good, wrong, expired and repeated codes, and who may redeem them.
+
 use chrono::TimeDelta;
 
 use super::*;

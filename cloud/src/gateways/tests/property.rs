@@ -1,3 +1,5 @@
+//! Whatever batches a gateway sends, each event is taken once and in order.
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 

@@ -1,3 +1,5 @@
+//! Sessions: resume, rewind, gaps, takeover, revocation, clones.
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -1,3 +1,5 @@
+//! Punches against a real database: once each, live in order, one company only.
+
 use std::time::Duration;
 
 use chrono::TimeDelta;

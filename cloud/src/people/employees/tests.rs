@@ -1,3 +1,5 @@
+//! Employees against a real database.
+
 use super::{active, add, set_active};
 use crate::db::testing::TestDb;
 

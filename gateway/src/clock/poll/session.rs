@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::Utc;
 use fournil_protocol::event::{Body, CommandState, Notice, Punch, Severity};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
@@ -142,7 +141,7 @@ impl ClockPart {
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
         let time = unless_refused(session.time().await)?;
-        let now = self.now_local(Utc::now());
+        let now = self.now_local(crate::time::now());
         self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
         Ok(())
     }
@@ -204,7 +203,7 @@ impl ClockPart {
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
             chunk_bytes: self.memory.chunk_bytes,
             lock: self.config.lock_while_reading,
-            now: self.now_local(Utc::now()),
+            now: self.now_local(crate::time::now()),
         }
     }
 
@@ -253,7 +252,7 @@ impl ClockPart {
         pass: &mut Pass,
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
-        let now = Utc::now();
+        let now = crate::time::now();
         let records = layout.decode_all(part, &self.memory.users);
         let met =
             records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
@@ -277,7 +276,7 @@ impl ClockPart {
         let users = &self.memory.users;
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
-            Some(live) => self.memory.ledger.judge_live(&live, users, origin, Utc::now()),
+            Some(live) => self.memory.ledger.judge_live(&live, users, origin, crate::time::now()),
         };
         // Whatever became of the event, the log has changed.
         self.memory.settled = None;
