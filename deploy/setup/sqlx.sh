@@ -6,6 +6,7 @@ set -euo pipefail
 action=${1:?write or check}
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
+export PGOPTIONS="-c client_min_messages=warning"
 cluster=${FOURNIL_STATE:-$root/.state}/sqlx
 cleanup() { deploy/setup/postgres.sh stop "$cluster" || true; rm -rf "${fresh:-}"; }
 trap cleanup EXIT

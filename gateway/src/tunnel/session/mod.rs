@@ -64,7 +64,7 @@ pub enum End {
     #[error("la passerelle s'arrête")]
     Stopped,
     /// The cloud ended it on purpose.
-    #[error("le cloud a fermé la session ({code}) : {reason}")]
+    #[error("le cloud a fermé la session ({code}, {reason}){}", remedy(*code))]
     Goodbye { code: u16, reason: String, retry_after_ms: u32 },
     /// We ended it, and told the cloud why.
     #[error("session refusée ({code}) : {reason}")]
@@ -75,6 +75,29 @@ pub enum End {
     Cut(String),
     #[error("le journal ne répond plus ({0})")]
     Journal(String),
+}
+
+/// What a person can do about a session the cloud ended; nothing for those that mend
+/// themselves.
+const fn remedy(code: u16) -> &'static str {
+    match code {
+        close::REVOKED => {
+            " : cette passerelle a été révoquée. Pour la remettre en service, demandez un code \
+             dans la page Passerelles et lancez « fournil-gateway enrol --force »"
+        }
+        close::UNKNOWN_KEY => {
+            " : le cloud ne reconnaît pas la clé de cette passerelle. Enrôlez-la de nouveau avec \
+             un code de la page Passerelles (« fournil-gateway enrol --force »)"
+        }
+        close::CLONE => {
+            " : une autre machine utilise la même identité. Enrôlez l'une des deux de nouveau"
+        }
+        close::VERSION => {
+            " : versions incompatibles. Mettez à jour fournil-gateway sur cette machine"
+        }
+        close::SUSPENDED => " : le compte est suspendu. Adressez-vous à votre fournisseur",
+        _ => "",
+    }
 }
 
 /// A session that is over.
