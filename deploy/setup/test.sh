@@ -35,6 +35,9 @@ if cargo tree -p fournil-gateway -e normal --prefix none | grep -E '^(sqlx|warp)
     exit 1
 fi
 
+step "licences and bans"
+deploy/setup/licences.sh
+
 step "judges"
 FOURNIL_PYTHON=$(deploy/setup/python.sh)
 export FOURNIL_PYTHON
