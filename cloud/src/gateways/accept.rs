@@ -92,18 +92,37 @@ pub(super) struct Place<'p> {
     pub(super) peer: &'p str,
 }
 
+/// What became of a Hello.
+#[derive(Debug, Clone)]
+pub(super) enum Outcome {
+    Opened(Opened),
+    /// It contradicts what is known, and nothing was written: either a copy speaks, or
+    /// the Hello waited so long for the database that its sender is gone and has come
+    /// back since. Ask for proof of life, then open again with the same `generation`.
+    Suspect {
+        generation: u64,
+    },
+}
+
 /// Opens the session: new generation, both logs, clone signals; one transaction.
+///
+/// `alive_since` is the generation of an [`Outcome::Suspect`] after which the sender
+/// showed that it is there: only then does a suspicion count, and only if no other
+/// session began meanwhile.
 pub(super) async fn open(
     db: &Db,
     identity: &Identity,
     hello: &Hello,
     place: Place<'_>,
-) -> Result<Opened, End> {
+    alive_since: Option<u64>,
+) -> Result<Outcome, End> {
     let mut act = db.begin(&identity.actor()).await.map_err(|e| End::of_db(&e))?;
-    let opened = open_in(&mut act, identity, hello, place).await?;
-    act.hint(health::TOPIC, Some(identity.gateway_id));
-    act.commit().await.map_err(|e| End::of_db(&e))?;
-    Ok(opened)
+    let outcome = open_in(&mut act, identity, hello, place, alive_since).await?;
+    if let Outcome::Opened(_) = outcome {
+        act.hint(health::TOPIC, Some(identity.gateway_id));
+        act.commit().await.map_err(|e| End::of_db(&e))?;
+    }
+    Ok(outcome)
 }
 
 async fn open_in(
@@ -111,7 +130,8 @@ async fn open_in(
     identity: &Identity,
     hello: &Hello,
     place: Place<'_>,
-) -> Result<Opened, End> {
+    alive_since: Option<u64>,
+) -> Result<Outcome, End> {
     let (company, gateway_id) = (identity.company, identity.gateway_id);
     let db_end = |error: DbError| End::of_db(&error);
     let locked = sql::lock(act.connection(), company, gateway_id).await.map_err(db_end)?;
@@ -124,13 +144,18 @@ async fn open_in(
     locked.known.up = up;
     locked.known.is_closed_epoch = is_closed;
     let resume = resume(&locked.known, hello);
+    if alive_since.is_some_and(|seen| seen != locked.generation) {
+        return Err(End::of(close::SUPERSEDED, "another session began meanwhile"));
+    }
+    if locked.mode != "read_only" && resume.suspicion.is_some() && alive_since.is_none() {
+        return Ok(Outcome::Suspect { generation: locked.generation });
+    }
     let generation = locked.generation + 1;
     let session = NewSession { generation, node: place.node, peer: place.peer };
     sql::begin(act.connection(), company, gateway_id, &session).await.map_err(db_end)?;
     if locked.mode == "read_only" || resume.suspicion.is_some() {
-        return open_read_only(act, identity, hello, generation, &locked, &resume)
-            .await
-            .map_err(db_end);
+        let opened = open_read_only(act, identity, hello, generation, &locked, &resume).await;
+        return opened.map(Outcome::Opened).map_err(db_end);
     }
     let accepted = Accepted {
         generation,
@@ -142,7 +167,7 @@ async fn open_in(
     sql::accept(act.connection(), company, gateway_id, &accepted).await.map_err(db_end)?;
     let up_durable = resume_up(act, gateway_id, hello, resume.up).await.map_err(db_end)?;
     let down = resume_down(act, gateway_id, &locked, resume.down).await.map_err(db_end)?;
-    Ok(Opened {
+    Ok(Outcome::Opened(Opened {
         generation,
         mode: Mode::Normal,
         up_epoch: hello.up.epoch,
@@ -150,7 +175,7 @@ async fn open_in(
         down_epoch: down.epoch,
         down_durable: down.durable,
         down_sent: down.sent,
-    })
+    }))
 }
 
 /// A suspected copy may speak, and nothing it says becomes known: both copies stay out

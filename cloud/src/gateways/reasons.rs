@@ -1,5 +1,7 @@
 //! The shop's machine words, in words for people: what is wrong and what to do.
 
+use fournil_protocol::words;
+
 use super::model::State;
 use crate::i18n::Message;
 
@@ -7,30 +9,45 @@ use crate::i18n::Message;
 #[must_use]
 pub fn reason_text(reason: &str) -> Message {
     let id = match reason {
-        "" | "ok" => "gateways-reason-none",
-        "paper-out" => "gateways-reason-paper-out",
-        "paper-low" => "gateways-reason-paper-low",
-        "cover-open" => "gateways-reason-cover-open",
-        "unreachable" | "offline" | "printer-off" | "connection-lost" => {
-            "gateways-reason-unreachable"
+        "" | words::OK => "gateways-reason-none",
+        words::PAPER_OUT => "gateways-reason-paper-out",
+        words::PAPER_LOW => "gateways-reason-paper-low",
+        words::COVER_OPEN => "gateways-reason-cover-open",
+        words::OFFLINE => "gateways-reason-offline",
+        words::UNREACHABLE => "gateways-reason-unreachable",
+        words::CUTTER_ERROR => "gateways-reason-cutter-error",
+        words::PRINTER_ERROR => "gateways-reason-printer-error",
+        words::BUSY => "gateways-reason-busy",
+        words::COMM_KEY_REFUSED => "gateways-reason-comm-key-refused",
+        words::SERIAL_MISMATCH => "gateways-reason-serial-mismatch",
+        words::LAYOUT_AMBIGUOUS | words::CLOCK_LAYOUT_AMBIGUOUS => {
+            "gateways-reason-layout-ambiguous"
         }
-        "cutter-error" => "gateways-reason-cutter-error",
-        "printer-error" => "gateways-reason-printer-error",
-        "busy" => "gateways-reason-busy",
-        "no-printer" | "no-clock" | "no-device" | "unknown-device" => "gateways-reason-no-device",
-        "comm-key-refused" => "gateways-reason-comm-key-refused",
-        "layout-ambiguous" => "gateways-reason-layout-ambiguous",
-        "log-nearly-full" => "gateways-reason-log-nearly-full",
-        "clock-reset" => "gateways-reason-clock-reset",
-        "clock-drift" => "gateways-reason-clock-drift",
-        "serial-mismatch" => "gateways-reason-serial-mismatch",
-        "journal-full" | "disk-full" => "gateways-reason-journal-full",
-        "journal-broken" | "journal-quarantined" => "gateways-reason-journal-broken",
-        "expired" | "deadline" | "too-late" => "gateways-reason-deadline",
-        "cancelled" | "person-cancelled" => "gateways-reason-cancelled",
-        "too-large" | "document-too-large" => "gateways-reason-too-large",
-        "document-empty" => "gateways-reason-document-empty",
-        "no-proof" | "restarted" => "gateways-reason-no-proof",
+        words::LOG_NEARLY_FULL => "gateways-reason-log-nearly-full",
+        words::CLOCK_DRIFT => "gateways-reason-clock-drift",
+        words::CLOCK_LIVE_DIFFERS => "gateways-reason-clock-live-differs",
+        words::DEADLINE_PASSED => "gateways-reason-deadline",
+        words::CANCELLED => "gateways-reason-cancelled",
+        words::TOO_LATE => "gateways-reason-too-late",
+        words::NOTHING_TO_CANCEL => "gateways-reason-nothing-to-cancel",
+        words::NO_SUCH_DEVICE => "gateways-reason-no-device",
+        words::DEVICE_NOT_NAMED => "gateways-reason-device-not-named",
+        words::UNKNOWN_KIND | words::NOT_A_CLOCK_COMMAND => "gateways-reason-unknown-kind",
+        words::DOCUMENT_EMPTY => "gateways-reason-document-empty",
+        words::DOCUMENT_TOO_LARGE | "too-large" => "gateways-reason-too-large",
+        words::DRAWER_PIN => "gateways-reason-drawer-pin",
+        words::CONNECTION_LOST => "gateways-reason-connection-lost",
+        words::NO_PROOF => "gateways-reason-no-proof",
+        words::STALLED => "gateways-reason-stalled",
+        words::INTERRUPTED => "gateways-reason-interrupted",
+        words::JOURNAL_FULL => "gateways-reason-journal-full",
+        words::JOURNAL_WAS_FULL => "gateways-reason-journal-was-full",
+        words::JOURNAL_BROKEN | words::JOURNAL_QUARANTINED => "gateways-reason-journal-broken",
+        words::JOURNAL_EPOCH_RENEWED => "gateways-reason-journal-renewed",
+        words::JOURNAL_WRITE_ERROR => "gateways-reason-journal-write-error",
+        words::JOURNAL_RECOVERED => "gateways-reason-journal-recovered",
+        words::COMMAND_MALFORMED => "gateways-reason-command-malformed",
+        // What the cloud itself finds.
         "journal-lost" => "gateways-reason-journal-lost",
         "events-lost" => "gateways-reason-events-lost",
         "gateway-revoked" => "gateways-reason-gateway-revoked",
@@ -81,5 +98,22 @@ pub(super) const fn state_badge(state: State, has_reason: bool) -> &'static str 
         State::Done => "badge--ok",
         State::Failed | State::Unsupported | State::Expired => "badge--bad",
         State::InDoubt => "badge--unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::Catalogue;
+
+    #[test]
+    fn every_word_of_the_shop_has_a_text() {
+        let texts = Catalogue::load().expect("texts");
+        let unknown = reason_text("a-word-of-a-newer-gateway").id;
+        for word in words::ALL {
+            let id = reason_text(word).id;
+            assert_ne!(id, unknown, "{word} is shown as it stands");
+            assert!(texts.has(id), "{id} has no French");
+        }
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use uuid::Uuid;
 
-use super::accept::{self, Identity, Opened, Place};
+use super::accept::{self, Identity, Opened, Outcome, Place};
 use super::hub::{Held, Hub};
 use super::intake;
 use super::lease::{self, Room};
@@ -163,7 +163,7 @@ async fn converse<S: Socket>(
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
     let identity = accept::identify(hub.db(), hub.public_name(), &nonce, &hello).await?;
     let place = Place { node: hub.node(), peer };
-    let opened = accept::open(hub.db(), &identity, &hello, place).await?;
+    let opened = open(hub, wire, &identity, &hello, place).await?;
     let begun = known.insert(Begun {
         identity: identity.clone(),
         generation: opened.generation,
@@ -178,6 +178,27 @@ async fn converse<S: Socket>(
     let mut live = Live::new(hub, wire, held, &identity, opened, &hello);
     live.welcome().await?;
     live.run(&mut begun.heard_at).await
+}
+
+/// Opens the session. A Hello that contradicts what is known must come from somebody who
+/// is still there before it casts suspicion on anybody.
+async fn open<S: Socket>(
+    hub: &Hub,
+    wire: &mut Wire<S>,
+    identity: &Identity,
+    hello: &Hello,
+    place: Place<'_>,
+) -> Result<Opened, End> {
+    let mut alive_since = None;
+    loop {
+        match accept::open(hub.db(), identity, hello, place, alive_since).await? {
+            Outcome::Opened(opened) => return Ok(opened),
+            Outcome::Suspect { generation } => {
+                wire.proof_of_life(&nonce()?).await?;
+                alive_since = Some(generation);
+            }
+        }
+    }
 }
 
 fn nonce() -> Result<[u8; limits::NONCE_BYTES], End> {

@@ -18,6 +18,9 @@ use super::session::{End, Socket};
 /// How long the far side may take for one frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a far side under suspicion may take to show that it is there. Shorter than
+/// the gateway's patience for its Welcome.
+const PROOF_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The socket, frame by frame.
 pub(super) struct Wire<S> {
@@ -84,6 +87,28 @@ impl<S: Socket> Wire<S> {
                 Some(_) => return Err(End::of(close::MALFORMED, "the first frame must be Hello")),
             }
         }
+    }
+
+    /// Returns once the far side has answered a ping with `token` in it, which it cannot
+    /// have sent before. Any WebSocket answers by itself. Only before Welcome: nothing
+    /// else is due then.
+    pub(super) async fn proof_of_life(&mut self, token: &[u8]) -> Result<(), End> {
+        let asking = async {
+            let ping = Message::Ping(token.to_vec().into());
+            self.socket.send(ping).await.map_err(End::gone)?;
+            loop {
+                match self.next().await? {
+                    Message::Pong(answer) if answer == *token => return Ok(()),
+                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    Message::Binary(_) | Message::Text(_) | Message::Close(_) => {
+                        return Err(End::gone("the gateway did not wait for its Welcome"));
+                    }
+                }
+            }
+        };
+        timeout(PROOF_OF_LIFE_TIMEOUT, asking)
+            .await
+            .unwrap_or_else(|_| Err(End::gone("the gateway left before its Welcome")))
     }
 
     /// Says why and closes; a far side that does not take it is left alone.

@@ -2,6 +2,7 @@
 
 use fournil_protocol::command::{Body, Policy};
 use fournil_protocol::event::{CommandState, DeviceKind};
+use fournil_protocol::words;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -38,12 +39,12 @@ pub(super) fn deadline_passed(job: &Job, cloud_now_ms: i64) -> bool {
 pub(super) fn place(job: &Job, seats: &[Seat]) -> Place {
     let nowhere = |state, reason| Place::Nowhere { state, reason };
     let kind = match &job.command.body {
-        None => return nowhere(CommandState::Unsupported, "unknown-kind"),
+        None => return nowhere(CommandState::Unsupported, words::UNKNOWN_KIND),
         Some(Body::ReadStatus(_)) => return Place::Status,
         Some(Body::Cancel(cancel)) => {
             return match Uuid::from_slice(&cancel.command_id) {
                 Ok(target) => Place::Cancel(target),
-                Err(_) => nowhere(CommandState::Failed, "nothing-to-cancel"),
+                Err(_) => nowhere(CommandState::Failed, words::NOTHING_TO_CANCEL),
             };
         }
         Some(Body::Print(_) | Body::OpenDrawer(_)) => DeviceKind::Printer,
@@ -54,10 +55,10 @@ pub(super) fn place(job: &Job, seats: &[Seat]) -> Place {
         seats.iter().filter(|seat| seat.kind == kind && (name.is_empty() || seat.name == name));
     match (fitting.next(), fitting.next()) {
         (Some(seat), None) => Place::Seat(seat.name.clone()),
-        (Some(_), Some(_)) => nowhere(CommandState::Failed, "device-not-named"),
+        (Some(_), Some(_)) => nowhere(CommandState::Failed, words::DEVICE_NOT_NAMED),
         // It began under a configuration that knew the device: it may have happened.
-        (None, _) if is_open_attempt(job) => nowhere(CommandState::InDoubt, "no-such-device"),
-        (None, _) => nowhere(CommandState::Failed, "no-such-device"),
+        (None, _) if is_open_attempt(job) => nowhere(CommandState::InDoubt, words::NO_SUCH_DEVICE),
+        (None, _) => nowhere(CommandState::Failed, words::NO_SUCH_DEVICE),
     }
 }
 

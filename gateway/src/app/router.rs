@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use fournil_protocol::command::Body;
 use fournil_protocol::event::{CommandReport, CommandState, DeviceKind};
+use fournil_protocol::words;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -161,7 +162,7 @@ impl Router {
         let offset_ms = self.cloud_offset_ms.load(Ordering::Relaxed);
         let cloud_now_ms = (self.ambient.wall_ms)().saturating_add(offset_ms);
         if deadline_passed(&job, cloud_now_ms) {
-            return self.settle(job.id, CommandState::Expired, "deadline-passed").await;
+            return self.settle(job.id, CommandState::Expired, words::DEADLINE_PASSED).await;
         }
         match place(&job, &self.seats) {
             Place::Seat(device) => {
@@ -209,20 +210,20 @@ impl Router {
             let is_clock =
                 self.seats.iter().any(|seat| seat.name == device && seat.kind == DeviceKind::Clock);
             if device.is_empty() || is_clock {
-                return self.settle(job.id, CommandState::Failed, "too-late").await;
+                return self.settle(job.id, CommandState::Failed, words::TOO_LATE).await;
             }
             self.hand_on(&device, job);
             return Ok(());
         }
         let open = self.journal.pending_jobs(HashSet::new(), usize::MAX).await?;
         let Some(found) = open.into_iter().find(|open| open.id == target) else {
-            return self.settle(job.id, CommandState::Failed, "nothing-to-cancel").await;
+            return self.settle(job.id, CommandState::Failed, words::NOTHING_TO_CANCEL).await;
         };
         if found.interrupted_attempt.is_some() || self.begun.attempt(target).is_some() {
-            return self.settle(job.id, CommandState::Failed, "too-late").await;
+            return self.settle(job.id, CommandState::Failed, words::TOO_LATE).await;
         }
-        self.settle(target, CommandState::Cancelled, "cancelled").await?;
-        self.settle(job.id, CommandState::Done, "cancelled").await
+        self.settle(target, CommandState::Cancelled, words::CANCELLED).await?;
+        self.settle(job.id, CommandState::Done, words::CANCELLED).await
     }
 
     async fn settle(

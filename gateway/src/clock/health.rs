@@ -1,6 +1,7 @@
 //! How a clock fares, in one code word and one sentence that says what to do.
 
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
+use fournil_protocol::words;
 use tokio::sync::watch;
 
 use super::client::{ClientError, Identity};
@@ -28,14 +29,14 @@ pub(super) struct Fault {
 impl From<&ClientError> for Fault {
     fn from(error: &ClientError) -> Fault {
         let code = match error {
-            ClientError::KeyRefused { .. } => "comm-key-refused",
-            ClientError::Busy { .. } | ClientError::Refused { .. } => "busy",
+            ClientError::KeyRefused { .. } => words::COMM_KEY_REFUSED,
+            ClientError::Busy { .. } | ClientError::Refused { .. } => words::BUSY,
             ClientError::Unreachable { .. }
             | ClientError::NotAClock { .. }
             | ClientError::NoAnswer { .. }
             | ClientError::Ended { .. }
             | ClientError::Senseless { .. }
-            | ClientError::Forbidden(_) => "unreachable",
+            | ClientError::Forbidden(_) => words::UNREACHABLE,
         };
         Fault { code, detail: error.to_string() }
     }
@@ -47,7 +48,7 @@ impl Fault {
             "the clock says serial number {found:?}, {expected:?} is expected: nothing is read; \
              if the clock was replaced, set expected_serial to the new number"
         );
-        Fault { code: "serial-mismatch", detail }
+        Fault { code: words::SERIAL_MISMATCH, detail }
     }
 }
 
@@ -57,7 +58,7 @@ impl Condition {
             return (DeviceState::Down, code, detail.clone());
         }
         if let Some(detail) = &self.layout_unclear {
-            return (DeviceState::Warning, "layout-ambiguous", detail.clone());
+            return (DeviceState::Warning, words::LAYOUT_AMBIGUOUS, detail.clone());
         }
         let Sizes { records, records_capacity, .. } = self.sizes;
         if self.sizes.is_log_nearly_full() {
@@ -65,7 +66,7 @@ impl Condition {
                 "{records} of {records_capacity} records are used: save and clear the log in the \
                  clock's menu once every punch is in the cloud; it is never cleared from here"
             );
-            return (DeviceState::Warning, "log-nearly-full", detail);
+            return (DeviceState::Warning, words::LOG_NEARLY_FULL, detail);
         }
         let warn_ms = u64::from(self.drift_warn_s) * 1000;
         if let Some(drift_ms) = self.drift_ms.filter(|drift| drift.unsigned_abs() > warn_ms) {
@@ -75,10 +76,10 @@ impl Condition {
                  set-time` and check the configured zone",
                 drift_ms.unsigned_abs() / 1000
             );
-            return (DeviceState::Warning, "drift", detail);
+            return (DeviceState::Warning, words::CLOCK_DRIFT, detail);
         }
         let Identity { model, platform, firmware, .. } = &self.identity;
-        (DeviceState::Ok, "ok", [model, platform, firmware].map(String::as_str).join(" "))
+        (DeviceState::Ok, words::OK, [model, platform, firmware].map(String::as_str).join(" "))
     }
 
     /// Writes the verdict where the app reads it. Watchers wake only when something
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(code(&condition), "ok");
         condition.drift_ms = Some(-61_000);
         assert!(condition.verdict().2.contains("61 s behind"));
-        assert_eq!(code(&condition), "drift");
+        assert_eq!(code(&condition), "clock-drift");
         condition.sizes.records = 800;
         assert_eq!(code(&condition), "log-nearly-full");
         condition.layout_unclear = Some("40 or 8a".to_owned());

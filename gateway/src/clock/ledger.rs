@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use fournil_protocol::event::{Punch, PunchSource};
+use fournil_protocol::words::anomaly;
 use ring::digest::{Context, SHA256};
 
 use super::layout::{AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTable};
@@ -188,7 +189,7 @@ pub(super) fn to_punch(
     let mut anomalies: Vec<String> = anomalies_of(record).map(str::to_owned).collect();
     anomalies.extend(time_anomaly.map(str::to_owned));
     if instant.is_some_and(|instant| instant > now + TimeDelta::hours(1)) {
-        anomalies.push("future".to_owned());
+        anomalies.push(anomaly::FUTURE.to_owned());
     }
     Punch {
         clock_serial: origin.serial.clone(),
@@ -209,12 +210,12 @@ pub(super) fn to_punch(
 fn anomalies_of(record: &LogRecord) -> impl Iterator<Item = &'static str> {
     let is_reset = record.time.to_naive().is_some() && record.time.year == 2000;
     let found = [
-        (record.is_user_id_odd, "odd-user-id"),
-        (record.is_user_unknown, "unknown-user"),
-        (record.is_form_odd, "odd-form"),
-        (record.state > 5 && record.state != 255, "odd-state"),
+        (record.is_user_id_odd, anomaly::ODD_USER_ID),
+        (record.is_user_unknown, anomaly::UNKNOWN_USER),
+        (record.is_form_odd, anomaly::ODD_FORM),
+        (record.state > 5 && record.state != 255, anomaly::ODD_STATE),
         // A clock that lost its battery starts again at 2000-01-01.
-        (is_reset, "clock-reset"),
+        (is_reset, anomaly::CLOCK_RESET),
     ];
     found.into_iter().filter(|(is_so, _)| *is_so).map(|(_, name)| name)
 }
@@ -223,12 +224,12 @@ fn anomalies_of(record: &LogRecord) -> impl Iterator<Item = &'static str> {
 /// first of the two, and said so.
 fn instant_of(time: ClockTime, zone: Tz) -> (Option<DateTime<Utc>>, Option<&'static str>) {
     let Some(naive) = time.to_naive() else {
-        return (None, Some("impossible-date"));
+        return (None, Some(anomaly::IMPOSSIBLE_DATE));
     };
     match zone.from_local_datetime(&naive) {
         LocalResult::Single(instant) => (Some(instant.to_utc()), None),
-        LocalResult::Ambiguous(first, _) => (Some(first.to_utc()), Some("ambiguous-hour")),
-        LocalResult::None => (None, Some("skipped-hour")),
+        LocalResult::Ambiguous(first, _) => (Some(first.to_utc()), Some(anomaly::AMBIGUOUS_HOUR)),
+        LocalResult::None => (None, Some(anomaly::SKIPPED_HOUR)),
     }
 }
 

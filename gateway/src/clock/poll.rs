@@ -17,6 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use fournil_protocol::command::Body as CommandBody;
 use fournil_protocol::event::{CommandReport, CommandState, DeviceHealth, Evidence};
+use fournil_protocol::words;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -176,7 +177,7 @@ impl ClockPart {
         };
         let attempt = job.interrupted_attempt.unwrap_or_default() + 1;
         if !matches!(job.command.body, Some(CommandBody::ReadClock(_))) {
-            self.report(&job, CommandState::Unsupported, "not-a-clock-command", "").await;
+            self.report(&job, CommandState::Unsupported, words::NOT_A_CLOCK_COMMAND, "").await;
             return;
         }
         match self.recorder.begin(job.id, attempt, &self.config.name).await {

@@ -7,6 +7,7 @@
 
 use fournil_protocol::event::{Body, Event, Notice, Severity};
 use fournil_protocol::limits::EVENT_BYTES_MAX;
+use fournil_protocol::words;
 use prost::Message;
 
 use super::engine::{Engine, Need};
@@ -39,21 +40,21 @@ impl OwnNotice {
     }
 
     pub(super) fn quarantined(detail: String) -> Self {
-        Self { severity: Severity::Alarm, code: "journal-quarantined", detail }
+        Self { severity: Severity::Alarm, code: words::JOURNAL_QUARANTINED, detail }
     }
 
     pub(super) fn epoch_renewed(detail: String) -> Self {
-        Self { severity: Severity::Alarm, code: "journal-epoch-renewed", detail }
+        Self { severity: Severity::Alarm, code: words::JOURNAL_EPOCH_RENEWED, detail }
     }
 
     pub(super) fn write_error(segment: u64, cause: &std::io::Error) -> Self {
         let detail = format!("segment {segment} abandoned: {cause}; check the disk");
-        Self { severity: Severity::Alarm, code: "journal-write-error", detail }
+        Self { severity: Severity::Alarm, code: words::JOURNAL_WRITE_ERROR, detail }
     }
 
     pub(super) fn recovered(reason: &str) -> Self {
         let detail = format!("{reason}; it works again, check the disk");
-        Self { severity: Severity::Alarm, code: "journal-recovered", detail }
+        Self { severity: Severity::Alarm, code: words::JOURNAL_RECOVERED, detail }
     }
 
     fn losses(losses: Losses) -> Self {
@@ -61,7 +62,7 @@ impl OwnNotice {
             "the journal was full: {} health reports and notices dropped, {} requests refused",
             losses.dropped, losses.refused
         );
-        Self { severity: Severity::Warning, code: "journal-was-full", detail }
+        Self { severity: Severity::Warning, code: words::JOURNAL_WAS_FULL, detail }
     }
 
     fn into_body(self) -> Body {

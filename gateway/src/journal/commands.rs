@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use fournil_protocol::command::Command;
 use fournil_protocol::event::{Body, CommandReport, CommandState, Severity};
 use fournil_protocol::hello::DownHead;
+use fournil_protocol::words;
 use prost::Message;
 use uuid::Uuid;
 
@@ -228,6 +229,6 @@ impl Engine {
 impl OwnNotice {
     fn malformed_command(seq: u64) -> Self {
         let detail = format!("command {seq} has no valid id and was passed over");
-        Self::new(Severity::Alarm, "command-malformed", detail)
+        Self::new(Severity::Alarm, words::COMMAND_MALFORMED, detail)
     }
 }

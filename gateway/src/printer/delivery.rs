@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use fournil_protocol::event::Evidence;
+use fournil_protocol::words;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -119,7 +120,7 @@ impl Attempt<'_> {
                 Delivered::NothingSent("the printer takes no bytes".to_owned())
             }
             Err(Halt::Stalled) => Delivered::Doubt {
-                reason: "stalled",
+                reason: words::STALLED,
                 detail: format!(
                     "the printer took {sent} of {} bytes and then none for {} s",
                     self.bytes(),
@@ -127,7 +128,7 @@ impl Attempt<'_> {
                 ),
             },
             Err(Halt::Unproven) => Delivered::Doubt {
-                reason: "no-proof",
+                reason: words::NO_PROOF,
                 detail: format!(
                     "all bytes were handed over; the printer did not confirm within {} s",
                     self.patience.proof.as_secs()

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fournil_protocol::event::{
     CommandReport, CommandState, DeviceHealth, DeviceKind, DeviceState, Evidence,
 };
+use fournil_protocol::words;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -98,8 +99,8 @@ impl Narrator {
 
     async fn journal_refused(&self, error: &RecordError) -> Result<(), Leave> {
         let code = match error {
-            RecordError::Full(_) => "journal-full",
-            RecordError::Broken(_) => "journal-broken",
+            RecordError::Full(_) => words::JOURNAL_FULL,
+            RecordError::Broken(_) => words::JOURNAL_BROKEN,
             RecordError::Stopped => return Err(Leave),
         };
         tracing::error!(%error, "nothing is printed while the journal cannot write");
@@ -115,8 +116,8 @@ impl Narrator {
     pub(super) fn condition(&self, condition: Condition) {
         let code = condition.code();
         let state = match code {
-            "ok" => DeviceState::Ok,
-            "paper-low" => DeviceState::Warning,
+            words::OK => DeviceState::Ok,
+            words::PAPER_LOW => DeviceState::Warning,
             _ => DeviceState::Down,
         };
         self.publish(state, code, remedy(code));
@@ -126,8 +127,8 @@ impl Narrator {
     pub(super) fn unreachable(&self, detail: &str) {
         self.publish(
             DeviceState::Down,
-            "unreachable",
-            &format!("{detail}; {}", remedy("unreachable")),
+            words::UNREACHABLE,
+            &format!("{detail}; {}", remedy(words::UNREACHABLE)),
         );
     }
 
@@ -189,13 +190,13 @@ impl<'a> Progress<'a> {
 /// What to do about it.
 pub(super) fn remedy(code: &str) -> &'static str {
     match code {
-        "paper-out" => "put in a new roll; what waits is printed by itself",
-        "cover-open" => "close the cover; what waits is printed by itself",
-        "cutter-error" => "switch the printer off, clear the paper at the cutter, switch it on",
-        "printer-error" => "switch the printer off and on; if it comes back, have it repaired",
-        "offline" => "press the printer's feed button, or switch it off and on",
-        "paper-low" => "have a new roll ready",
-        "unreachable" => "check that the printer is on, its cable, and its address",
+        words::PAPER_OUT => "put in a new roll; what waits is printed by itself",
+        words::COVER_OPEN => "close the cover; what waits is printed by itself",
+        words::CUTTER_ERROR => "switch the printer off, clear the paper at the cutter, switch it on",
+        words::PRINTER_ERROR => "switch the printer off and on; if it comes back, have it repaired",
+        words::OFFLINE => "press the printer's feed button, or switch it off and on",
+        words::PAPER_LOW => "have a new roll ready",
+        words::UNREACHABLE => "check that the printer is on, its cable, and its address",
         _ => "",
     }
 }

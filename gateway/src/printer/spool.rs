@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use fournil_protocol::command::{Body, OpenDrawer, Print};
 use fournil_protocol::event::{CommandState, DeviceHealth};
 use fournil_protocol::limits::{DOCUMENT_BLOCKS_MAX, JOB_BYTES_MAX};
+use fournil_protocol::words;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -171,11 +172,11 @@ impl Spool {
                 let target = Uuid::from_slice(&cancel.command_id).ok();
                 match target.and_then(|target| self.queue.cancel(target)) {
                     Some(entry) => {
-                        let told = Told::new(CommandState::Cancelled, "cancelled", "");
+                        let told = Told::new(CommandState::Cancelled, words::CANCELLED, "");
                         self.narrator.report(entry.job.id, told).await?;
                         Told::new(CommandState::Done, "", "")
                     }
-                    None => Told::new(CommandState::Failed, "too-late", "the command has begun"),
+                    None => Told::new(CommandState::Failed, words::TOO_LATE, "the command has begun"),
                 }
             }
             Some(Body::ReadStatus(_)) => {
@@ -183,7 +184,7 @@ impl Spool {
                 Told::new(CommandState::Done, "", "")
             }
             Some(Body::ReadClock(_)) | None => {
-                Told::new(CommandState::Unsupported, "unsupported", "a printer cannot do this")
+                Told::new(CommandState::Unsupported, words::UNKNOWN_KIND, "a printer cannot do this")
             }
         };
         self.narrator.report(id, told).await
@@ -191,7 +192,7 @@ impl Spool {
 
     async fn expire(&mut self) -> Result<(), Leave> {
         for entry in self.queue.expired(self.cloud_now_ms(), Instant::now()) {
-            let reason = entry.waiting.as_deref().unwrap_or("deadline");
+            let reason = entry.waiting.as_deref().unwrap_or(words::DEADLINE_PASSED);
             let told = Told::new(CommandState::Expired, reason, "the deadline passed first");
             self.narrator.report(entry.job.id, told.attempt(entry.attempt)).await?;
         }
@@ -242,7 +243,7 @@ impl Spool {
             Some(Body::Print(print)) => self.serve_print(entry, &print).await,
             Some(Body::OpenDrawer(drawer)) => self.serve_drawer(entry, drawer).await,
             // `accept` lets nothing else in.
-            _ => Ok(Served::Settled(Told::new(CommandState::Unsupported, "unsupported", ""))),
+            _ => Ok(Served::Settled(Told::new(CommandState::Unsupported, words::UNKNOWN_KIND, ""))),
         }
     }
 
@@ -253,13 +254,13 @@ impl Spool {
         if print.document.blocks.len() > DOCUMENT_BLOCKS_MAX {
             let count = print.document.blocks.len();
             return failed(
-                "document-too-large",
+                words::DOCUMENT_TOO_LARGE,
                 format!("{count} blocks; {DOCUMENT_BLOCKS_MAX} at most"),
             );
         }
         let page = render(&print.document, &self.profile, !print.copy_of.is_empty());
         if page.lines.is_empty() {
-            return failed("document-empty", "nothing to print".to_owned());
+            return failed(words::DOCUMENT_EMPTY, "nothing to print".to_owned());
         }
         let voice = match self.ready().await {
             Ok(voice) => voice,
@@ -270,7 +271,7 @@ impl Spool {
         let mut segments = escpos::encode(&page, &self.profile, tags);
         let bytes: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
         if bytes > JOB_BYTES_MAX {
-            return failed("document-too-large", format!("{bytes} bytes; {JOB_BYTES_MAX} at most"));
+            return failed(words::DOCUMENT_TOO_LARGE, format!("{bytes} bytes; {JOB_BYTES_MAX} at most"));
         }
         if self.unclean {
             segments.insert(0, Segment { bytes: escpos::resync(), tag: None });
@@ -289,7 +290,7 @@ impl Spool {
         let pin = if open.pin == 0 { Some(self.drawer) } else { drawer_pin(open.pin) };
         let Some(pin) = pin else {
             let detail = format!("there is no pin {}; 2 and 5 exist", open.pin);
-            return Ok(Served::Settled(Told::new(CommandState::Failed, "drawer-pin", detail)));
+            return Ok(Served::Settled(Told::new(CommandState::Failed, words::DRAWER_PIN, detail)));
         };
         let ready = self.ready().await;
         let condition = self.talk.as_ref().map(|talk| talk.condition);
@@ -310,10 +311,10 @@ impl Spool {
         Ok(match served {
             // Never tried again: somebody may have opened it with the key meanwhile.
             Served::Interrupted(detail) => {
-                Served::Settled(Told::new(CommandState::InDoubt, "connection-lost", detail))
+                Served::Settled(Told::new(CommandState::InDoubt, words::CONNECTION_LOST, detail))
             }
             Served::Again(detail) => {
-                Served::Settled(Told::new(CommandState::Failed, "unreachable", detail))
+                Served::Settled(Told::new(CommandState::Failed, words::UNREACHABLE, detail))
             }
             other => other,
         })
@@ -334,11 +335,11 @@ impl Spool {
         };
         if entry.expired(self.cloud_now_ms(), Instant::now()) {
             self.talk = Some(talk);
-            return Ok(Served::Settled(Told::new(CommandState::Expired, "deadline", "")));
+            return Ok(Served::Settled(Told::new(CommandState::Expired, words::DEADLINE_PASSED, "")));
         }
         if !self.narrator.begin(id, entry.attempt + 1).await? {
             self.talk = Some(talk);
-            return Ok(Served::Hold("journal".to_owned(), String::new()));
+            return Ok(Served::Hold(words::JOURNAL_FULL.to_owned(), String::new()));
         }
         entry.attempt += 1;
         let attempt = Attempt { segments, voice, patience, stop: &self.stop };
@@ -364,7 +365,7 @@ impl Spool {
         let unreachable = |spool: &mut Self, detail: String| {
             spool.drop_link();
             spool.narrator.unreachable(&detail);
-            Err(Served::Hold("unreachable".to_owned(), detail))
+            Err(Served::Hold(words::UNREACHABLE.to_owned(), detail))
         };
         let mut talk = match self.talk.take() {
             Some(talk) => talk,

@@ -6,6 +6,7 @@
 //! and keeps a single one-byte question open at a time, because those answers do not
 //! say what they answer.
 
+use fournil_protocol::words;
 use super::escpos::{Question, Tag};
 
 /// Longest text a printer may send in one block; longer is noise.
@@ -179,13 +180,13 @@ impl Condition {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            _ if self.cover_open => "cover-open",
-            _ if self.paper_out => "paper-out",
-            _ if self.cutter_error => "cutter-error",
-            _ if self.other_error => "printer-error",
-            _ if self.offline => "offline",
-            _ if self.paper_low => "paper-low",
-            _ => "ok",
+            _ if self.cover_open => words::COVER_OPEN,
+            _ if self.paper_out => words::PAPER_OUT,
+            _ if self.cutter_error => words::CUTTER_ERROR,
+            _ if self.other_error => words::PRINTER_ERROR,
+            _ if self.offline => words::OFFLINE,
+            _ if self.paper_low => words::PAPER_LOW,
+            _ => words::OK,
         }
     }
 }

@@ -7,7 +7,7 @@ use fournil_protocol::hello::signed_bytes;
 use fournil_protocol::limits::{
     COMMANDS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX,
 };
-use fournil_protocol::{close, common_version};
+use fournil_protocol::{close, common_version, words};
 use prost::Message;
 
 #[test]
@@ -70,4 +70,12 @@ fn versions_meet_at_the_highest_both_speak() {
 fn only_the_upper_band_takes_the_slow_lane() {
     assert!(!close::is_slow_lane(close::UNAVAILABLE));
     assert!(close::is_slow_lane(close::REVOKED));
+}
+
+#[test]
+fn the_documents_explain_every_machine_word() {
+    let page = include_str!("../../../docs/protocol.md");
+    for word in words::ALL.iter().chain(words::anomaly::ALL) {
+        assert!(page.contains(&format!("`{word}`")), "docs/protocol.md does not explain {word}");
+    }
 }

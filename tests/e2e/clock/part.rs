@@ -193,7 +193,7 @@ async fn a_clock_that_goes_wrong_by_an_hour_is_told() {
     session.set_time(wrong).await.unwrap();
     session.close().await;
     let mut shop = open_shop(config(&sim));
-    let drift = shop.code("drift").await;
+    let drift = shop.code("clock-drift").await;
     assert!(drift.drift_ms.unwrap().abs() > 3_590_000, "{drift:?}");
     // The punches are recorded as the clock has them all the same.
     shop.punches(60).await;

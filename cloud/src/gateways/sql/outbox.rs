@@ -204,7 +204,7 @@ pub(in crate::gateways) async fn expire(
     gateway_id: Uuid,
 ) -> Result<u64, DbError> {
     let done = sqlx::query!(
-        "update commands set state = 'expired', reason = 'deadline', touched_by = 'cloud'
+        "update commands set state = 'expired', reason = 'deadline-passed', touched_by = 'cloud'
          where company_id = $1 and gateway_id = $2 and state = 'queued' and not_after <= now()",
         company.0,
         gateway_id

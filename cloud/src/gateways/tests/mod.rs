@@ -353,8 +353,18 @@ impl Shop {
         &mut self,
         key: &Ed25519KeyPair,
         gateway_id: Uuid,
-        mut hello: Hello,
+        hello: Hello,
     ) -> Result<Welcome, Goodbye> {
+        self.say_hello(key, gateway_id, hello).await;
+        match self.next().await {
+            Some(Kind::Welcome(welcome)) => Ok(welcome),
+            Some(Kind::Goodbye(goodbye)) => Err(goodbye),
+            other => panic!("neither welcome nor goodbye: {other:?}"),
+        }
+    }
+
+    /// Answers the challenge and waits for nothing.
+    async fn say_hello(&mut self, key: &Ed25519KeyPair, gateway_id: Uuid, mut hello: Hello) {
         let Some(Kind::Challenge(challenge)) = self.next().await else { panic!("no challenge") };
         hello.version = 1;
         hello.gateway_id = gateway_id.as_bytes().to_vec();
@@ -365,11 +375,6 @@ impl Shop {
             hello::signed_bytes(1, &hello.server_name, &challenge.nonce, &hello.gateway_id);
         hello.signature = key.sign(&signed).as_ref().to_vec();
         self.send(Kind::Hello(hello)).await;
-        match self.next().await {
-            Some(Kind::Welcome(welcome)) => Ok(welcome),
-            Some(Kind::Goodbye(goodbye)) => Err(goodbye),
-            other => panic!("neither welcome nor goodbye: {other:?}"),
-        }
     }
 
     async fn next_up_ack(&mut self) -> u64 {

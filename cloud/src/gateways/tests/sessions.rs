@@ -321,6 +321,44 @@ async fn a_copy_of_a_disk_is_read_only_until_a_person_looked() {
     assert_eq!((world.punch_count().await, commands), (3, 1));
 }
 
+/// A gateway dies right after its Hello; the Hello waits for a slow database and is looked
+/// at after the restarted gateway's own.
+#[tokio::test]
+async fn a_late_hello_of_somebody_who_is_gone_casts_no_suspicion() {
+    let world = World::new().await;
+    let restarted = Hello { incarnation: 2, ..hello(7, 10) };
+    let (mut shop, _) = world.connect(restarted.clone()).await;
+    shop.send(Kind::Events(batch(7, 1..=10))).await;
+    shop.await_up_ack(10).await;
+    for late in [hello(7, 10), Hello { incarnation: 2, ..hello(7, 4) }] {
+        let mut gone = world.dial();
+        gone.say_hello(&world.key, world.gateway_id, late).await;
+        assert_eq!(gone.cut().await.code, 0);
+    }
+    assert_eq!(world.notices().await, []);
+    // Nor does it push the living one out.
+    shop.send(Kind::Events(batch(7, 11..=12))).await;
+    shop.await_up_ack(12).await;
+    let (_, welcome) = world.connect(restarted).await;
+    assert_eq!(welcome.mode, Mode::Normal as i32);
+}
+
+#[tokio::test]
+async fn a_suspicion_is_dropped_when_another_session_began_before_the_proof_of_life() {
+    let world = World::new().await;
+    let restarted = Hello { incarnation: 2, ..hello(7, 10) };
+    let (_first, _) = world.connect(restarted.clone()).await;
+    let mut late = world.dial();
+    late.say_hello(&world.key, world.gateway_id, hello(7, 10)).await;
+    // The answer to this ping leaves with the next read.
+    let asked = timeout(PATIENCE, late.line().await.next()).await.expect("a ping");
+    assert!(matches!(asked, Some(Ok(Message::Ping(_)))), "{asked:?}");
+    let (_second, welcome) = world.connect(restarted).await;
+    assert_eq!(welcome.mode, Mode::Normal as i32);
+    assert_eq!(late.goodbye().await.code, u32::from(close::SUPERSEDED));
+    assert_eq!(world.notices().await, []);
+}
+
 #[tokio::test]
 async fn silence_is_noticed_and_a_ping_is_sent_first() {
     let world = World::with(Arc::new(Ingest), Duration::from_millis(100)).await;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use chrono::{NaiveDate, SecondsFormat};
+use fournil_protocol::words::anomaly;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -78,18 +79,7 @@ fn view(row: &PunchRow, texts: &Texts, is_new: bool) -> PunchView {
 }
 
 fn anomaly_text(word: &str, texts: &Texts) -> String {
-    let known = [
-        "impossible-date",
-        "future",
-        "skipped-hour",
-        "ambiguous-hour",
-        "odd-state",
-        "odd-user-id",
-        "unknown-user",
-        "layout-ambiguous",
-        "clock-reset",
-    ];
-    if known.contains(&word) {
+    if anomaly::ALL.contains(&word) {
         texts.get(&format!("attendance-anomaly-{word}"))
     } else {
         texts.with("attendance-anomaly-other", &[("code", word.to_owned())])

@@ -44,6 +44,14 @@ async fn store(test: &TestDb, gateway_id: Uuid, punch: &Punch) -> Result<bool, D
     Ok(is_new)
 }
 
+#[test]
+fn every_anomaly_of_the_gateway_has_a_text() {
+    let texts = crate::i18n::Catalogue::load().expect("texts");
+    for word in fournil_protocol::words::anomaly::ALL {
+        assert!(texts.has(&format!("attendance-anomaly-{word}")), "{word} has no French");
+    }
+}
+
 #[tokio::test]
 async fn a_punch_told_again_is_the_same_punch() {
     let test = TestDb::new().await;

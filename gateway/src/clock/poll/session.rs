@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fournil_protocol::event::{Body, CommandState, Notice, Punch, Severity};
+use fournil_protocol::words;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -324,7 +325,7 @@ impl ClockPart {
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
         let shown = data_encoding::HEXLOWER.encode(shown);
         let detail = format!("{detail}; it begins {shown}");
-        self.notice(Severity::Alarm, "clock-layout-ambiguous", detail).await?;
+        self.notice(Severity::Alarm, words::CLOCK_LAYOUT_AMBIGUOUS, detail).await?;
         self.memory.is_ambiguity_told = true;
         Ok(())
     }
@@ -334,7 +335,7 @@ impl ClockPart {
             "{count} live punches are not in the clock's log as they were announced; from now on \
              its events only start a reading; compare these punches with the log"
         );
-        self.notice(Severity::Warning, "clock-live-differs", detail).await
+        self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }
 
     async fn notice(

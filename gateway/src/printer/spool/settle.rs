@@ -3,6 +3,7 @@
 
 use fournil_protocol::command::Body;
 use fournil_protocol::event::{CommandState, Evidence};
+use fournil_protocol::words;
 use tokio::time::Instant;
 
 use super::{Served, Spool};
@@ -24,7 +25,7 @@ impl Spool {
             Served::Settled(Told::new(CommandState::InDoubt, reason, detail))
         };
         if entry.is_drawer() || !matches!(self.voice, None | Some(Voice::Tags)) {
-            return doubt("interrupted", why.to_owned());
+            return doubt(words::INTERRUPTED, why.to_owned());
         }
         let last = self.last_tag(entry);
         let confirmed = || {
@@ -40,11 +41,11 @@ impl Spool {
             Ok(talk) => talk,
             Err(error) if since.elapsed() < self.patience.settle => {
                 self.narrator.unreachable(&error.told());
-                return Served::Hold("unreachable".to_owned(), error.told());
+                return Served::Hold(words::UNREACHABLE.to_owned(), error.told());
             }
             Err(error) => {
                 return doubt(
-                    "interrupted",
+                    words::INTERRUPTED,
                     format!("{why}; the printer did not come back: {}", error.told()),
                 );
             }
@@ -56,7 +57,7 @@ impl Spool {
         match settled {
             Ok(Settled::Printed) => confirmed(),
             Ok(Settled::Unknown) => {
-                doubt("interrupted", format!("{why}; the printer did not confirm the last part"))
+                doubt(words::INTERRUPTED, format!("{why}; the printer did not confirm the last part"))
             }
             Ok(Settled::NotYet) => {
                 entry.settling_since = None;
@@ -65,9 +66,9 @@ impl Spool {
             }
             Err(error) if since.elapsed() < self.patience.settle => {
                 self.drop_link();
-                Served::Hold("unreachable".to_owned(), error.told())
+                Served::Hold(words::UNREACHABLE.to_owned(), error.told())
             }
-            Err(error) => doubt("interrupted", format!("{why}; {}", error.told())),
+            Err(error) => doubt(words::INTERRUPTED, format!("{why}; {}", error.told())),
         }
     }
 

@@ -1,0 +1,94 @@
+//! The machine words with which the shop explains itself: why a command waits or ended as
+//! it did, how a device fares, what an operator should know. Words are added, never
+//! reused for something else; the cloud shows one it does not know as it stands.
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $word;)*
+        /// Every one, for the tests that look for its explanation.
+        pub const ALL: &[&str] = &[$($name,)*];
+    };
+}
+
+words! {
+    /// Nothing is wrong.
+    OK = "ok";
+
+    // What a command waits for, and how a printer fares.
+    PAPER_OUT = "paper-out";
+    PAPER_LOW = "paper-low";
+    COVER_OPEN = "cover-open";
+    /// It answers and does not print.
+    OFFLINE = "offline";
+    /// It does not answer.
+    UNREACHABLE = "unreachable";
+    CUTTER_ERROR = "cutter-error";
+    PRINTER_ERROR = "printer-error";
+    /// The device serves somebody else.
+    BUSY = "busy";
+
+    // How a clock fares.
+    COMM_KEY_REFUSED = "comm-key-refused";
+    /// Another clock answers at this address.
+    SERIAL_MISMATCH = "serial-mismatch";
+    LAYOUT_AMBIGUOUS = "layout-ambiguous";
+    LOG_NEARLY_FULL = "log-nearly-full";
+    CLOCK_DRIFT = "clock-drift";
+
+    // Why a command ended.
+    /// It was too late before the first byte.
+    DEADLINE_PASSED = "deadline-passed";
+    CANCELLED = "cancelled";
+    /// Asked to cancel what had begun.
+    TOO_LATE = "too-late";
+    NOTHING_TO_CANCEL = "nothing-to-cancel";
+    NO_SUCH_DEVICE = "no-such-device";
+    /// Several devices could do it and the command names none.
+    DEVICE_NOT_NAMED = "device-not-named";
+    UNKNOWN_KIND = "unknown-kind";
+    NOT_A_CLOCK_COMMAND = "not-a-clock-command";
+    DOCUMENT_EMPTY = "document-empty";
+    DOCUMENT_TOO_LARGE = "document-too-large";
+    /// A connector pin that no drawer has.
+    DRAWER_PIN = "drawer-pin";
+    /// The connection went in the middle of the bytes.
+    CONNECTION_LOST = "connection-lost";
+    /// Begun, and nothing tells how it ended.
+    NO_PROOF = "no-proof";
+    /// The printer took a part of the bytes and then no more.
+    STALLED = "stalled";
+    /// The gateway or the connection stopped in the middle, and nothing tells how it ended.
+    INTERRUPTED = "interrupted";
+
+    // What an operator should know once.
+    JOURNAL_FULL = "journal-full";
+    JOURNAL_BROKEN = "journal-broken";
+    JOURNAL_QUARANTINED = "journal-quarantined";
+    JOURNAL_EPOCH_RENEWED = "journal-epoch-renewed";
+    JOURNAL_WRITE_ERROR = "journal-write-error";
+    JOURNAL_RECOVERED = "journal-recovered";
+    JOURNAL_WAS_FULL = "journal-was-full";
+    COMMAND_MALFORMED = "command-malformed";
+    CLOCK_LAYOUT_AMBIGUOUS = "clock-layout-ambiguous";
+    CLOCK_LIVE_DIFFERS = "clock-live-differs";
+}
+
+/// What is odd about a punch that is kept all the same.
+pub mod anomaly {
+    words! {
+        /// The clock's date and time name no instant.
+        IMPOSSIBLE_DATE = "impossible-date";
+        FUTURE = "future";
+        /// A wall time that the zone skips when summer time begins.
+        SKIPPED_HOUR = "skipped-hour";
+        /// A wall time that occurs twice when summer time ends; the first is taken.
+        AMBIGUOUS_HOUR = "ambiguous-hour";
+        ODD_STATE = "odd-state";
+        ODD_USER_ID = "odd-user-id";
+        /// Bytes of the record that should be zero are not.
+        ODD_FORM = "odd-form";
+        UNKNOWN_USER = "unknown-user";
+        /// Dated in the year in which a clock without battery begins.
+        CLOCK_RESET = "clock-reset";
+    }
+}
