@@ -22,6 +22,8 @@ create table gateways (
     mode text not null default 'normal'
         constraint gateway_mode_known check (mode in ('normal', 'read_only')),
     mode_reason text not null default '',
+    -- A person enrolled or cleared it since its last Hello: that one is believed as it stands.
+    trusted boolean not null default false,
     software text not null default '',
     hostname text not null default '',
     -- One more with each accepted Hello; fences leases.

@@ -56,7 +56,7 @@ create table commands (
 create index commands_queue on commands (company_id, gateway_id, queue_no) where state = 'queued';
 create index commands_deadlines on commands (not_after) where state = 'queued';
 create index commands_unsettled on commands (company_id, gateway_id)
-    where state in ('leased', 'delivered', 'started', 'in_doubt');
+    where state in ('queued', 'leased', 'delivered', 'started', 'in_doubt');
 create unique index commands_down_log on commands (company_id, gateway_id, down_epoch, down_seq)
     where down_seq is not null;
 create index commands_history on commands (company_id, gateway_id, queue_no desc);
@@ -78,8 +78,9 @@ as $$
             'in_doubt', 'unsupported')
         -- An attempt that sent nothing may still run out of time or be called back.
         when 'started' then new_state in ('done', 'failed', 'expired', 'cancelled', 'in_doubt')
-        -- A person, or evidence that came later, ends the doubt.
-        when 'in_doubt' then new_state in ('done', 'failed')
+        -- A person, or a report that came later, ends the doubt.
+        when 'in_doubt' then new_state in ('done', 'failed', 'expired', 'cancelled',
+            'unsupported')
         else false
     end
 $$;

@@ -71,7 +71,8 @@ pub struct UpHead {
     /// Newest sequence written; 0 in an empty log.
     #[prost(uint64, tag = "3")]
     pub last: u64,
-    /// Hash of the journal's newest record (32 bytes); empty in an empty log.
+    /// SHA-256 of the newest event's bytes (32 bytes); empty when the log holds none. Two
+    /// journals with another event at one place are copies that went separate ways.
     #[prost(bytes = "vec", tag = "4")]
     pub head_hash: Vec<u8>,
     /// What the gateway believes the cloud has committed.

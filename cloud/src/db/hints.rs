@@ -4,9 +4,12 @@
 //! Inside the process they go by a broadcast; to other nodes by one NOTIFY sent as
 //! its own statement after the commit.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::broadcast;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::CompanyId;
@@ -14,6 +17,8 @@ use super::CompanyId;
 /// Hints a slow listener may fall behind; past that it is told to look at everything.
 const HINTS_MAX: usize = 1024;
 const CHANNEL: &str = "fournil_hints";
+/// How long an answer may wait for its hints to leave.
+const SEND_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Who should look again at what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,19 +55,32 @@ impl Hints {
         self.sender.subscribe()
     }
 
+    /// Wakes this process at once, then the other nodes, for whom the one who acted waits
+    /// only a moment: what was committed is committed.
     pub(super) async fn send_after_commit(&self, pool: &PgPool, hints: Vec<Hint>) {
-        for hint in hints {
-            let payload = self.payload(&hint);
+        if hints.is_empty() {
+            return;
+        }
+        for hint in &hints {
             // Nobody listening is fine.
             let _ = self.sender.send(Heard {
                 company: hint.company,
                 topic: hint.topic.to_owned(),
                 subject: hint.subject,
             });
-            let sent = sqlx::query!("select pg_notify($1, $2)", CHANNEL, payload).fetch_one(pool);
-            if let Err(error) = sent.await {
-                tracing::debug!(%error, "a hint to other nodes was lost; they poll");
-            }
+        }
+        let payloads: Vec<String> = hints.iter().map(|hint| self.payload(hint)).collect();
+        let sending = sqlx::query!(
+            r#"select count(pg_notify($1, payload)) as "count!"
+               from unnest($2::text[]) as given (payload)"#,
+            CHANNEL,
+            &payloads
+        )
+        .fetch_one(pool);
+        match timeout(SEND_TIMEOUT, sending).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "hints to other nodes were lost; they poll"),
+            Err(_) => tracing::debug!("hints to other nodes took too long; they poll"),
         }
     }
 

@@ -70,8 +70,9 @@ impl From<sqlx::Error> for DbError {
         }
         match database.code().as_deref() {
             Some("40001" | "40P01" | "55P03") => Self::Contention(error),
-            // 57P0x: stopping or starting; 53xxx: out of disk, memory, connections.
-            Some(code) if code.starts_with("57P") || code.starts_with("53") => {
+            // 57xxx: stopping, starting, too slow; 53xxx: out of disk, memory, connections;
+            // 58xxx: the disk below it fails; 08xxx: the connection broke.
+            Some(code) if ["57", "53", "58", "08"].iter().any(|class| code.starts_with(class)) => {
                 Self::Unavailable(error)
             }
             _ => Self::Other(error),

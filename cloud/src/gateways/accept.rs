@@ -8,29 +8,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use uuid::Uuid;
 
+use super::end::End;
 use super::health::{self, add_cloud_notice};
-use super::model::{DownResume, Head, Resume, UpResume, resume};
-use super::session::End;
+use super::model::{DownResume, Head, Identity, Resume, UpResume, resume};
 use super::sql::sessions::{self as sql, Accepted, NewSession};
-use crate::db::{Act, Actor, ActorKind, CompanyId, Db, DbError};
-
-/// A gateway whose signature was good.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) company: CompanyId,
-    pub(super) gateway_id: Uuid,
-    pub(super) name: String,
-}
-
-impl Identity {
-    pub(super) fn actor(&self) -> Actor {
-        Actor {
-            company: self.company,
-            kind: ActorKind::Gateway(self.gateway_id),
-            label: self.name.clone(),
-        }
-    }
-}
+use crate::db::{Act, Db, DbError};
 
 /// What a session begins with.
 #[derive(Debug, Clone)]
@@ -166,7 +148,7 @@ async fn open_in(
     };
     sql::accept(act.connection(), company, gateway_id, &accepted).await.map_err(db_end)?;
     let up_durable = resume_up(act, gateway_id, hello, resume.up).await.map_err(db_end)?;
-    let down = resume_down(act, gateway_id, &locked, resume.down).await.map_err(db_end)?;
+    let down = resume_down(act, gateway_id, &locked, hello, resume.down).await.map_err(db_end)?;
     Ok(Outcome::Opened(Opened {
         generation,
         mode: Mode::Normal,
@@ -231,15 +213,16 @@ async fn resume_up(
             Ok(last_lost)
         }
         UpResume::NewJournal { lost_after, first_kept } => {
-            let durable = first_kept - 1;
             let connection = act.connection();
-            sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, durable).await?;
+            let from = first_kept - 1;
+            let durable =
+                sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, from).await?;
             if let Some(lost_after) = lost_after {
                 sql::doubt_in_flight(act.connection(), company, gateway_id).await?;
                 add_cloud_notice(act, gateway_id, "journal-lost", &lost_after.to_string()).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }
-            if durable > 0 {
+            if durable == from && from > 0 {
                 let detail = format!("1-{durable}");
                 add_cloud_notice(act, gateway_id, "events-lost", &detail).await?;
             }
@@ -259,9 +242,11 @@ async fn resume_down(
     act: &mut Act,
     gateway_id: Uuid,
     locked: &sql::Locked,
+    hello: &Hello,
     resume: DownResume,
 ) -> Result<DownStand, DbError> {
     let company = act.company();
+    let told = hello.down;
     match resume {
         DownResume::Follow { durable } => {
             let epoch = locked.known.down_epoch;
@@ -270,6 +255,12 @@ async fn resume_down(
             Ok(DownStand { epoch, durable, sent: locked.known.down_next - 1 })
         }
         DownResume::Begin => {
+            let known = &locked.known;
+            if told.epoch == known.down_epoch && told.durable < known.down_durable {
+                let connection = act.connection();
+                sql::doubt_after(connection, company, gateway_id, told.epoch, told.durable).await?;
+                act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
+            }
             let epoch = random_epoch();
             sql::begin_down_log(act.connection(), company, gateway_id, epoch).await?;
             Ok(DownStand { epoch, durable: 0, sent: 0 })

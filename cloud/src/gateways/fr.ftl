@@ -153,6 +153,7 @@ gateways-reason-document-empty = Le document est vide.
 gateways-reason-no-proof = L'imprimante a tout reçu et n'a rien confirmé : vérifiez sur place si la page est sortie.
 gateways-reason-journal-lost = Le journal de la passerelle a été perdu ou remplacé : vérifiez ce qui était en cours.
 gateways-reason-events-lost = Des événements ne sont plus dans le journal de la passerelle et n'ont pas été reçus : relisez la pointeuse.
+gateways-reason-events-unread = Ce serveur n'a pas su lire des événements de la passerelle ; ils sont gardés tels quels : mettez le serveur à jour, puis prévenez l'assistance.
 gateways-reason-gateway-revoked = La passerelle a été révoquée.
 gateways-reason-person-said-done = Une personne a vu que c'était fait.
 gateways-reason-person-said-not-done = Une personne a vu que ce n'était pas fait.

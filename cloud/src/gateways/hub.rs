@@ -17,9 +17,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::accept::Identity;
+use super::end::{End, Ending};
 use super::intake::EventSink;
-use super::session::{self, End, Ended, Socket};
+use super::model::Identity;
 use super::{health, outbox, sql};
 use crate::db::{Actor, Db, DbError, Heard};
 use crate::time::TimeSource;
@@ -32,6 +32,8 @@ const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 const OVERDUE_PER_LOOK_MAX: i32 = 100;
 /// How long sessions may take to say goodbye when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Ends kept for a database that is away.
+const OWED_MAX: usize = 10_000;
 
 /// What a hub is made of.
 pub struct HubOptions {
@@ -66,6 +68,9 @@ struct Inner {
     left: Notify,
     /// Set once the sessions of an earlier run of this node were ended.
     begun: OnceCell<()>,
+    /// Ends that the database was not there to hear of. When there are too many, the next
+    /// session of each gateway, or this node's next start, ends theirs.
+    owed: Mutex<Vec<Ending>>,
 }
 
 impl fmt::Debug for Hub {
@@ -123,13 +128,9 @@ impl Hub {
             live: Mutex::default(),
             left: Notify::new(),
             begun: OnceCell::new(),
+            owed: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Serves one tunnel until it ends.
-    pub async fn serve<S: Socket>(&self, socket: S, peer: &str) -> Ended {
-        session::serve(self, socket, peer).await
     }
 
     /// Gateways this node holds a line to.
@@ -145,20 +146,49 @@ impl Hub {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told_alive: Option<Instant> = None;
         let stop = self.inner.options.stop.clone();
-        loop {
-            // Cancel safety: a hint not received yet stays in the channel.
-            tokio::select! {
-                () = stop.cancelled() => break,
-                heard = hints.recv() => self.on_hint(heard).await,
-                _ = look.tick() => {
-                    if told_alive.is_none_or(|at| at.elapsed() >= NODE_HEARTBEAT) {
-                        told_alive = self.tell_alive().await.then(Instant::now);
+        let watching = async {
+            loop {
+                tokio::select! {
+                    heard = hints.recv() => self.on_hint(heard).await,
+                    _ = look.tick() => {
+                        if told_alive.is_none_or(|at| at.elapsed() >= NODE_HEARTBEAT) {
+                            told_alive = self.tell_alive().await.then(Instant::now);
+                        }
+                        self.look_at_all().await;
+                        self.write_owed_ends().await;
                     }
-                    self.look_at_all().await;
                 }
             }
-        }
+        };
+        // Wherever it waits for the database: a stop does not.
+        stop.run_until_cancelled(watching).await;
         self.drain().await;
+    }
+
+    /// Writes an end down, now or when the database is there again.
+    pub(super) async fn write_end(&self, ending: Ending) {
+        if let Err(error) = ending.write(self.db()).await {
+            let gateway_id = ending.identity.gateway_id;
+            tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel is not written yet");
+            let mut owed = self.owed();
+            if owed.len() < OWED_MAX {
+                owed.push(ending);
+            }
+        }
+    }
+
+    async fn write_owed_ends(&self) {
+        while let Some(ending) = { self.owed().pop() } {
+            if ending.write(self.db()).await.is_err() {
+                self.owed().push(ending);
+                return;
+            }
+        }
+    }
+
+    fn owed(&self) -> std::sync::MutexGuard<'_, Vec<Ending>> {
+        // Nothing panics while it is held, and a list of ends is whole at any moment.
+        self.inner.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn on_hint(&self, heard: Result<Heard, RecvError>) {

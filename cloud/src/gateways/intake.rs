@@ -10,10 +10,14 @@ use fournil_protocol::frame::Events;
 use prost::Message;
 use uuid::Uuid;
 
-use super::accept::Identity;
-use super::session::End;
+use super::end::End;
+use super::health::add_cloud_notice;
+use super::model::Identity;
 use super::sql::intake::{self as sql, RawEvent};
 use crate::db::{Act, Db, DbError};
+
+/// The word for events kept as they came.
+const UNREAD_NOTICE: &str = "events-unread";
 
 /// Which gateway an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,5 +220,11 @@ async fn take_one(
             }
         }
     };
-    sql::keep_unread(act.connection(), company, gateway_id, raw, reason).await
+    sql::keep_unread(act.connection(), company, gateway_id, raw, reason).await?;
+    // Acknowledged and not understood: somebody must know, once a day.
+    if sql::is_news(act.connection(), company, gateway_id, UNREAD_NOTICE).await? {
+        let detail = format!("{reason} {}", raw.seq);
+        add_cloud_notice(act, gateway_id, UNREAD_NOTICE, &detail).await?;
+    }
+    Ok(())
 }

@@ -5,9 +5,9 @@ use fournil_protocol::command::Command;
 use fournil_protocol::{close, limits};
 use prost::Message;
 
-use super::accept::Identity;
+use super::end::End;
+use super::model::Identity;
 use super::outbox::STATES_TOPIC;
-use super::session::End;
 use super::sql;
 use crate::db::{Act, Db, DbError};
 

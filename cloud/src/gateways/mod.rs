@@ -12,6 +12,7 @@
 //! [`record_health`], [`record_notice`], [`record_report`].
 
 mod accept;
+mod end;
 pub mod enrol;
 mod health;
 mod hub;
@@ -28,11 +29,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use end::Ended;
 pub use health::{record_health, record_notice};
 pub use hub::{Hub, HubOptions};
 pub use intake::{EventSink, Origin, Taken};
 pub use model::{Kind, Policy, Reported, State, Suspicion};
 pub use outbox::record_report;
 pub use reasons::reason_text;
-pub use session::{Ended, serve};
 pub use sql::outbox::SourceCommand;

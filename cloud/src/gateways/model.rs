@@ -5,6 +5,8 @@ use fournil_protocol::event;
 use fournil_protocol::hello::Hello;
 use uuid::Uuid;
 
+use crate::db::{Actor, ActorKind, CompanyId};
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -96,7 +98,7 @@ impl State {
                 matches!(to, Started | Done | Failed | Expired | Cancelled | InDoubt | Unsupported)
             }
             Started => matches!(to, Done | Failed | Expired | Cancelled | InDoubt),
-            InDoubt => matches!(to, Done | Failed),
+            InDoubt => matches!(to, Done | Failed | Expired | Cancelled | Unsupported),
             Done | Failed | Expired | Cancelled | Unsupported => false,
         }
     }
@@ -124,6 +126,24 @@ impl State {
     }
 }
 
+/// A gateway whose signature was good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) company: CompanyId,
+    pub(super) gateway_id: Uuid,
+    pub(super) name: String,
+}
+
+impl Identity {
+    pub(super) fn actor(&self) -> Actor {
+        Actor {
+            company: self.company,
+            kind: ActorKind::Gateway(self.gateway_id),
+            label: self.name.clone(),
+        }
+    }
+}
+
 /// What a report changed, for the area whose document it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reported {
@@ -145,6 +165,9 @@ pub(super) struct Known {
     pub(super) up: Option<KnownUp>,
     /// The epoch the gateway names was followed once and closed.
     pub(super) is_closed_epoch: bool,
+    /// A person enrolled or cleared this gateway since its last Hello: what it says now
+    /// is how it is.
+    pub(super) is_trusted: bool,
     pub(super) down_epoch: u64,
     pub(super) down_next: u64,
     pub(super) down_durable: u64,
@@ -207,11 +230,13 @@ words! {
 
 /// Decides how a session resumes. Never partial, never silent.
 pub(super) fn resume(known: &Known, hello: &Hello) -> Resume {
-    Resume {
-        up: resume_up(known, hello),
-        down: resume_down(known, hello),
-        suspicion: suspect(known, hello),
-    }
+    let up = resume_up(known, hello);
+    // A new journal that never held a command has no memory of those the old one held.
+    let is_memory_lost =
+        matches!(up, UpResume::NewJournal { lost_after: Some(_), .. }) && hello.down.epoch == 0;
+    let down = if is_memory_lost { DownResume::Begin } else { resume_down(known, hello) };
+    let suspicion = if known.is_trusted { None } else { suspect(known, hello) };
+    Resume { up, down, suspicion }
 }
 
 fn resume_up(known: &Known, hello: &Hello) -> UpResume {
@@ -244,14 +269,15 @@ fn suspect(known: &Known, hello: &Hello) -> Option<Suspicion> {
     if known.is_closed_epoch {
         return Some(Suspicion::OldJournal);
     }
-    if hello.incarnation < known.incarnation {
+    let followed = known.up.filter(|up| up.epoch == hello.up.epoch);
+    // A journal that was replaced counts its starts anew, under another epoch.
+    if followed.is_some() && hello.incarnation < known.incarnation {
         return Some(Suspicion::IncarnationBack);
     }
     let is_same_start = known.incarnation != 0 && hello.incarnation == known.incarnation;
     if is_same_start && hello.boot_id != known.boot_id {
         return Some(Suspicion::TwoBoots);
     }
-    let followed = known.up.filter(|up| up.epoch == hello.up.epoch);
     if followed.is_some_and(|up| up.durable > hello.up.last) {
         return Some(Suspicion::JournalBehind);
     }
@@ -284,6 +310,7 @@ mod tests {
             head: Head { epoch: 7, seq: 100, hash: vec![3; 32] },
             up: Some(KnownUp { epoch: 7, durable: 90 }),
             is_closed_epoch: false,
+            is_trusted: false,
             down_epoch: 9,
             down_next: 6,
             down_durable: 4,
@@ -336,10 +363,25 @@ mod tests {
     }
 
     #[test]
+    fn a_new_journal_without_memory_of_commands_gets_a_new_down_log() {
+        // One command sent, none confirmed: the old journal may hold it all the same.
+        let known = Known { down_durable: 0, down_next: 2, ..known() };
+        let mut hello = hello();
+        hello.down = DownHead { epoch: 0, durable: 0 };
+        assert_eq!(resume(&known, &hello).down, DownResume::Follow { durable: 0 });
+        hello.up.epoch = 8;
+        assert_eq!(resume(&known, &hello).down, DownResume::Begin);
+    }
+
+    #[test]
     fn copies_of_a_disk_betray_themselves() {
         let suspicion = |known: &Known, hello: &Hello| resume(known, hello).suspicion;
         let back = Hello { incarnation: 4, ..hello() };
         assert_eq!(suspicion(&known(), &back), Some(Suspicion::IncarnationBack));
+        let replaced = Hello { up: UpHead { epoch: 8, ..hello().up }, ..back.clone() };
+        assert_eq!(suspicion(&known(), &replaced), None, "a new journal counts anew");
+        let cleared = Known { is_trusted: true, ..known() };
+        assert_eq!(suspicion(&cleared, &back), None);
         let boots = Hello { boot_id: vec![2; 16], ..hello() };
         assert_eq!(suspicion(&known(), &boots), Some(Suspicion::TwoBoots));
         let restarted = Hello { incarnation: 6, boot_id: vec![2; 16], ..hello() };
@@ -362,6 +404,7 @@ mod tests {
         assert_eq!(State::Done.after_report(Told::InDoubt), None);
         assert_eq!(State::InDoubt.after_report(Told::Started), None);
         assert_eq!(State::InDoubt.after_report(Told::Done), Some(State::Done));
+        assert_eq!(State::InDoubt.after_report(Told::Expired), Some(State::Expired));
         assert_eq!(State::Started.after_report(Told::Unknown), None);
     }
 }

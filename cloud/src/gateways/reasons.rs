@@ -50,6 +50,7 @@ pub fn reason_text(reason: &str) -> Message {
         // What the cloud itself finds.
         "journal-lost" => "gateways-reason-journal-lost",
         "events-lost" => "gateways-reason-events-lost",
+        "events-unread" => "gateways-reason-events-unread",
         "gateway-revoked" => "gateways-reason-gateway-revoked",
         "person-said-done" => "gateways-reason-person-said-done",
         "person-said-not-done" => "gateways-reason-person-said-not-done",

@@ -5,110 +5,50 @@
 //! read, and TCP tells the shop to wait. Nothing here holds a lock across a wait.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fournil_protocol::frame::{Ack, Commands, Events, Kind, Ping, Pong};
 use fournil_protocol::hello::{Challenge, Hello, Mode, Welcome};
 use fournil_protocol::{VERSION_MAX, VERSION_MIN, close, limits};
-use futures_util::{Sink, Stream};
 use prost::Message as _;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
-use uuid::Uuid;
+use tokio_tungstenite::tungstenite::Message;
 
-use super::accept::{self, Identity, Opened, Outcome, Place};
+use super::accept::{self, Opened, Outcome, Place};
+use super::end::{End, Ended, Ending};
 use super::hub::{Held, Hub};
 use super::intake;
 use super::lease::{self, Room};
-use super::sql::sessions::{self as sql, SessionEnd};
-use super::wire::{Wire, read_frame};
-use crate::db::DbError;
+use super::model::Identity;
+use super::wire::{Socket, Wire, read_frame};
 
 /// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Frames of events put into one transaction when they have already arrived.
 const FRAMES_PER_COMMIT_MAX: usize = 16;
-/// How long a gateway stays away while the database is.
-const UNAVAILABLE_RETRY_MS: u32 = 5_000;
 
-/// What a session needs of its socket.
-pub trait Socket:
-    Stream<Item = Result<Message, SocketError>> + Sink<Message, Error = SocketError> + Unpin + Send
-{
-}
-
-impl<S> Socket for S where
-    S: Stream<Item = Result<Message, SocketError>>
-        + Sink<Message, Error = SocketError>
-        + Unpin
-        + Send
-{
-}
-
-/// Why a session ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) code: u16,
-    pub(super) reason: String,
-    pub(super) retry_after_ms: u32,
-    /// The far side still listens.
-    pub(super) has_listener: bool,
-}
-
-impl End {
-    pub(super) fn of(code: u16, reason: &str) -> Self {
-        Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
-    }
-
-    pub(super) fn gone(reason: impl fmt::Display) -> Self {
-        Self { has_listener: false, ..Self::of(0, &reason.to_string()) }
-    }
-
-    /// Nothing can be stored now: the shop keeps its events and comes back.
-    pub(super) fn of_db(error: &DbError) -> Self {
-        match error {
-            DbError::Unavailable(cause) => {
-                tracing::warn!(error = %cause, "tunnel: database unavailable");
-            }
-            other => tracing::error!(error = ?other, "tunnel: statement failed"),
+impl Hub {
+    /// Serves one tunnel until it ends.
+    pub async fn serve<S: Socket>(&self, socket: S, peer: &str) -> Ended {
+        let mut wire = Wire::new(socket);
+        let mut known = None;
+        let Err(end) = converse(self, &mut wire, peer, &mut known).await;
+        wire.say_goodbye(&end).await;
+        let gateway_id = known.as_ref().map(|begun: &Begun| begun.identity.gateway_id);
+        if let Some(Begun { identity, generation, heard_at }) = known {
+            let gateway_id = identity.gateway_id;
+            self.write_end(Ending { identity, generation, heard_at, end: end.clone() }).await;
+            self.let_go(gateway_id, generation);
         }
-        Self {
-            retry_after_ms: UNAVAILABLE_RETRY_MS,
-            ..Self::of(close::UNAVAILABLE, "the cloud cannot store now: come back soon")
-        }
+        tracing::info!(
+            gateway.id = gateway_id.map(tracing::field::display),
+            tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
+            "tunnel ended"
+        );
+        Ended { gateway_id, code: end.code, reason: end.reason }
     }
-}
-
-/// How a session went, for logs and figures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// The gateway, once it proved who it is.
-    pub gateway_id: Option<Uuid>,
-    /// One of [`fournil_protocol::close`]; 0 when the connection was simply gone.
-    pub code: u16,
-    pub reason: String,
-}
-
-/// Serves one tunnel until it ends.
-pub async fn serve<S: Socket>(hub: &Hub, socket: S, peer: &str) -> Ended {
-    let mut wire = Wire::new(socket);
-    let mut known = None;
-    let Err(end) = converse(hub, &mut wire, peer, &mut known).await;
-    wire.say_goodbye(&end).await;
-    let gateway_id = known.as_ref().map(|begun: &Begun| begun.identity.gateway_id);
-    if let Some(begun) = &known {
-        begun.write_end(hub, &end).await;
-        hub.let_go(begun.identity.gateway_id, begun.generation);
-    }
-    tracing::info!(
-        gateway.id = gateway_id.map(tracing::field::display),
-        tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
-        "tunnel ended"
-    );
-    Ended { gateway_id, code: end.code, reason: end.reason }
 }
 
 /// A session that was written down.
@@ -116,30 +56,6 @@ struct Begun {
     identity: Identity,
     generation: u64,
     heard_at: DateTime<Utc>,
-}
-
-impl Begun {
-    /// Writes the end down. When the database is away the row stays open, and the next
-    /// session or this node's next start ends it.
-    async fn write_end(&self, hub: &Hub, end: &End) {
-        let session_end = SessionEnd {
-            generation: self.generation,
-            heard_at: self.heard_at,
-            code: end.code,
-            reason: &end.reason,
-        };
-        let (company, gateway_id) = (self.identity.company, self.identity.gateway_id);
-        let written: Result<(), DbError> = async {
-            let mut act = hub.db().begin(&self.identity.actor()).await?;
-            sql::end(act.connection(), company, gateway_id, &session_end).await?;
-            act.hint(super::health::TOPIC, Some(gateway_id));
-            act.commit().await
-        }
-        .await;
-        if let Err(error) = written {
-            tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel was not written");
-        }
-    }
 }
 
 /// From challenge to end; there is no other way out than an [`End`].

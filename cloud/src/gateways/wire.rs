@@ -7,13 +7,13 @@ use std::time::Duration;
 use fournil_protocol::close;
 use fournil_protocol::frame::{Events, Frame, Goodbye, Kind};
 use fournil_protocol::hello::Hello;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use prost::Message as _;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
-use super::session::{End, Socket};
+use super::end::End;
 
 /// How long the far side may take for one frame.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +21,20 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a far side under suspicion may take to show that it is there. Shorter than
 /// the gateway's patience for its Welcome.
 const PROOF_OF_LIFE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a session needs of its socket.
+pub trait Socket:
+    Stream<Item = Result<Message, SocketError>> + Sink<Message, Error = SocketError> + Unpin + Send
+{
+}
+
+impl<S> Socket for S where
+    S: Stream<Item = Result<Message, SocketError>>
+        + Sink<Message, Error = SocketError>
+        + Unpin
+        + Send
+{
+}
 
 /// The socket, frame by frame.
 pub(super) struct Wire<S> {

@@ -2,6 +2,7 @@
 //! and a new epoch when events were lost.
 
 use fournil_protocol::hello::UpHead;
+use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::append::OwnNotice;
@@ -39,9 +40,20 @@ impl Engine {
             epoch: up.epoch,
             first_kept: up.first_kept(),
             last: up.last,
-            head_hash: self.chain.to_vec(),
+            head_hash: self.newest_event_hash().unwrap_or_default(),
             acked: up.acked,
         }
+    }
+
+    /// SHA-256 of the newest event as it stands in the log; `None` when it is not kept or
+    /// not on disk yet. Of the event and not of the newest record: acknowledgements,
+    /// starts and commands are records too, and two sessions may begin at one event.
+    fn newest_event_hash(&self) -> Option<Vec<u8>> {
+        let up = &self.state.up;
+        let limit = ReadLimit { events_max: 1, bytes_max: usize::MAX };
+        let newest = self.read_log(up, up.last, limit).ok()?;
+        let (_, event) = newest.into_iter().find(|(seq, _)| *seq == up.last)?;
+        Some(digest(&SHA256, &event).as_ref().to_vec())
     }
 
     /// The events from `from` on, contiguous. Begins later only when older ones are gone.

@@ -192,7 +192,9 @@ pub(super) fn remedy(code: &str) -> &'static str {
     match code {
         words::PAPER_OUT => "put in a new roll; what waits is printed by itself",
         words::COVER_OPEN => "close the cover; what waits is printed by itself",
-        words::CUTTER_ERROR => "switch the printer off, clear the paper at the cutter, switch it on",
+        words::CUTTER_ERROR => {
+            "switch the printer off, clear the paper at the cutter, switch it on"
+        }
         words::PRINTER_ERROR => "switch the printer off and on; if it comes back, have it repaired",
         words::OFFLINE => "press the printer's feed button, or switch it off and on",
         words::PAPER_LOW => "have a new roll ready",

@@ -176,16 +176,20 @@ impl Spool {
                         self.narrator.report(entry.job.id, told).await?;
                         Told::new(CommandState::Done, "", "")
                     }
-                    None => Told::new(CommandState::Failed, words::TOO_LATE, "the command has begun"),
+                    None => {
+                        Told::new(CommandState::Failed, words::TOO_LATE, "the command has begun")
+                    }
                 }
             }
             Some(Body::ReadStatus(_)) => {
                 self.look().await;
                 Told::new(CommandState::Done, "", "")
             }
-            Some(Body::ReadClock(_)) | None => {
-                Told::new(CommandState::Unsupported, words::UNKNOWN_KIND, "a printer cannot do this")
-            }
+            Some(Body::ReadClock(_)) | None => Told::new(
+                CommandState::Unsupported,
+                words::UNKNOWN_KIND,
+                "a printer cannot do this",
+            ),
         };
         self.narrator.report(id, told).await
     }
@@ -271,7 +275,10 @@ impl Spool {
         let mut segments = escpos::encode(&page, &self.profile, tags);
         let bytes: usize = segments.iter().map(|segment| segment.bytes.len()).sum();
         if bytes > JOB_BYTES_MAX {
-            return failed(words::DOCUMENT_TOO_LARGE, format!("{bytes} bytes; {JOB_BYTES_MAX} at most"));
+            return failed(
+                words::DOCUMENT_TOO_LARGE,
+                format!("{bytes} bytes; {JOB_BYTES_MAX} at most"),
+            );
         }
         if self.unclean {
             segments.insert(0, Segment { bytes: escpos::resync(), tag: None });
@@ -335,7 +342,11 @@ impl Spool {
         };
         if entry.expired(self.cloud_now_ms(), Instant::now()) {
             self.talk = Some(talk);
-            return Ok(Served::Settled(Told::new(CommandState::Expired, words::DEADLINE_PASSED, "")));
+            return Ok(Served::Settled(Told::new(
+                CommandState::Expired,
+                words::DEADLINE_PASSED,
+                "",
+            )));
         }
         if !self.narrator.begin(id, entry.attempt + 1).await? {
             self.talk = Some(talk);

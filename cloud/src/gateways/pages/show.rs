@@ -167,7 +167,7 @@ async fn read_gateways(request: &Request, only: Option<Uuid>) -> Result<Vec<Gate
     let company = request.company()?;
     let mut scope = request.app().db.read(company).await?;
     let rows = lists::gateways(scope.connection(), company, only).await?;
-    let devices = lists::devices(scope.connection(), company).await?;
+    let devices = lists::devices(scope.connection(), company, only).await?;
     let texts = request.texts();
     Ok(rows.iter().map(|row| views::gateway(row, &devices, &texts)).collect())
 }

@@ -87,9 +87,8 @@ pub(in crate::gateways) async fn redeem(
 ) -> Result<bool, DbError> {
     let active = sqlx::query!(
         "update gateways
-         set state = 'active', mode = 'normal', mode_reason = '', software = $3, hostname = $4,
-             generation = generation + 1, incarnation = 0, boot_id = '', head_epoch = 0,
-             head_seq = 0, head_hash = '', enrolled_at = now()
+         set state = 'active', mode = 'normal', mode_reason = '', trusted = true,
+             software = $3, hostname = $4, generation = generation + 1, enrolled_at = now()
          where company_id = $1 and gateway_id = $2 and state <> 'revoked'",
         company.0,
         gateway_id,
@@ -291,8 +290,7 @@ pub(in crate::gateways) async fn clear_suspicion(
 ) -> Result<bool, DbError> {
     let done = sqlx::query!(
         "update gateways
-         set mode = 'normal', mode_reason = '', incarnation = 0, boot_id = '', head_epoch = 0,
-             head_seq = 0, head_hash = ''
+         set mode = 'normal', mode_reason = '', trusted = true
          where company_id = $1 and gateway_id = $2 and mode = 'read_only'",
         company.0,
         gateway_id

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::db::{CompanyId, DbError};
 
-/// The watermark of an up log, locked for the rest of the transaction.
+/// The watermark of an up log, locked for the rest of the transaction, and how its
+/// gateway stands.
 pub(in crate::gateways) struct Watermark {
     pub(in crate::gateways) durable: u64,
     pub(in crate::gateways) is_closed: bool,
@@ -13,29 +14,38 @@ pub(in crate::gateways) struct Watermark {
     pub(in crate::gateways) mode: String,
 }
 
+/// Two statements: the second sees what a session that held the lock before has written,
+/// which the first, in waiting for that lock, would not.
 pub(in crate::gateways) async fn lock_watermark(
     connection: &mut PgConnection,
     company: CompanyId,
     gateway_id: Uuid,
     epoch: u64,
 ) -> Result<Option<Watermark>, DbError> {
-    let row = sqlx::query!(
-        r#"select u.durable, u.closed_at is not null as "is_closed!", g.state, g.mode
-           from gateway_up u
-           join gateways g on g.company_id = u.company_id and g.gateway_id = u.gateway_id
-           where u.company_id = $1 and u.gateway_id = $2 and u.epoch = $3
-           for update of u"#,
+    let locked = sqlx::query!(
+        r#"select durable, closed_at is not null as "is_closed!"
+           from gateway_up
+           where company_id = $1 and gateway_id = $2 and epoch = $3
+           for update"#,
         company.0,
         gateway_id,
         epoch.cast_signed()
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    Ok(row.map(|row| Watermark {
-        durable: row.durable.cast_unsigned(),
-        is_closed: row.is_closed,
-        state: row.state,
-        mode: row.mode,
+    let Some(locked) = locked else { return Ok(None) };
+    let gateway = sqlx::query!(
+        "select state, mode from gateways where company_id = $1 and gateway_id = $2",
+        company.0,
+        gateway_id
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(Some(Watermark {
+        durable: locked.durable.cast_unsigned(),
+        is_closed: locked.is_closed,
+        state: gateway.state,
+        mode: gateway.mode,
     }))
 }
 
@@ -87,6 +97,28 @@ pub(in crate::gateways) async fn keep_unread(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// True when no notice of this kind was written for a day.
+pub(in crate::gateways) async fn is_news(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    code: &str,
+) -> Result<bool, DbError> {
+    let is_news = sqlx::query_scalar!(
+        r#"select not exists (
+               select from gateway_notices
+               where company_id = $1 and gateway_id = $2 and code = $3
+                 and at > now() - interval '1 day'
+           ) as "is_news!""#,
+        company.0,
+        gateway_id,
+        code
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(is_news)
 }
 
 pub(in crate::gateways) async fn quarantine(

@@ -97,16 +97,18 @@ pub(in crate::gateways) struct DeviceLine {
 pub(in crate::gateways) async fn devices(
     connection: &mut PgConnection,
     company: CompanyId,
+    only: Option<Uuid>,
 ) -> Result<Vec<DeviceLine>, DbError> {
     let rows = sqlx::query_as!(
         DeviceLine,
         "select gateway_id, device, kind, state, code, detail, serial, drift_ms, records,
                 records_capacity, told_at
          from device_health
-         where company_id = $1
+         where company_id = $1 and ($2::uuid is null or gateway_id = $2)
          order by gateway_id, kind, device
          limit 5000",
-        company.0
+        company.0,
+        only
     )
     .fetch_all(connection)
     .await?;

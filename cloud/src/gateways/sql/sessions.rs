@@ -50,8 +50,8 @@ pub(in crate::gateways) async fn lock(
     gateway_id: Uuid,
 ) -> Result<Option<Locked>, DbError> {
     let row = sqlx::query!(
-        "select state, mode, generation, incarnation, boot_id, head_epoch, head_seq, head_hash,
-                down_epoch, down_next, down_durable
+        "select state, mode, trusted, generation, incarnation, boot_id, head_epoch, head_seq,
+                head_hash, down_epoch, down_next, down_durable
          from gateways
          where company_id = $1 and gateway_id = $2
          for no key update",
@@ -74,6 +74,7 @@ pub(in crate::gateways) async fn lock(
             },
             up: None,
             is_closed_epoch: false,
+            is_trusted: row.trusted,
             down_epoch: row.down_epoch.cast_unsigned(),
             down_next: row.down_next.cast_unsigned(),
             down_durable: row.down_durable.cast_unsigned(),
@@ -107,14 +108,16 @@ pub(in crate::gateways) async fn known_up(
     Ok((open, rows.iter().any(|row| row.is_closed)))
 }
 
-/// Gives up the log being followed and follows a new one from `durable`.
+/// Gives up the log being followed and follows another from `durable`, or from where it
+/// was left when it was followed before and a person says that it counts again. Gives
+/// the place.
 pub(in crate::gateways) async fn follow_new_log(
     connection: &mut PgConnection,
     company: CompanyId,
     gateway_id: Uuid,
     epoch: u64,
     durable: u64,
-) -> Result<(), DbError> {
+) -> Result<u64, DbError> {
     sqlx::query!(
         "update gateway_up set closed_at = now()
          where company_id = $1 and gateway_id = $2 and closed_at is null",
@@ -123,16 +126,19 @@ pub(in crate::gateways) async fn follow_new_log(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!(
-        "insert into gateway_up (company_id, gateway_id, epoch, durable) values ($1, $2, $3, $4)",
+    let durable = sqlx::query_scalar!(
+        "insert into gateway_up (company_id, gateway_id, epoch, durable) values ($1, $2, $3, $4)
+         on conflict (company_id, gateway_id, epoch)
+         do update set closed_at = null, durable = greatest(gateway_up.durable, excluded.durable)
+         returning durable",
         company.0,
         gateway_id,
         epoch.cast_signed(),
         durable.cast_signed()
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    Ok(durable.cast_unsigned())
 }
 
 /// Begins the down log anew. What was sent and never confirmed goes back to the queue.
@@ -183,6 +189,30 @@ pub(in crate::gateways) async fn doubt_in_flight(
     Ok(doubted.rows_affected())
 }
 
+/// The shop's journal went back behind what it had confirmed: commands after that place
+/// were in it and are not any more.
+pub(in crate::gateways) async fn doubt_after(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    epoch: u64,
+    durable: u64,
+) -> Result<u64, DbError> {
+    let doubted = sqlx::query!(
+        "update commands
+         set state = 'in_doubt', reason = 'journal-lost', touched_by = 'cloud'
+         where company_id = $1 and gateway_id = $2 and down_epoch = $3 and down_seq > $4
+           and kind <> 'cancel' and state in ('delivered', 'started')",
+        company.0,
+        gateway_id,
+        epoch.cast_signed(),
+        durable.cast_signed()
+    )
+    .execute(connection)
+    .await?;
+    Ok(doubted.rows_affected())
+}
+
 /// What an accepted Hello leaves on the gateway's row.
 pub(in crate::gateways) struct Accepted<'h> {
     pub(in crate::gateways) generation: u64,
@@ -200,7 +230,7 @@ pub(in crate::gateways) async fn accept(
 ) -> Result<(), DbError> {
     sqlx::query!(
         "update gateways
-         set generation = $3, software = $4, incarnation = $5, boot_id = $6,
+         set generation = $3, software = $4, incarnation = $5, boot_id = $6, trusted = false,
              head_epoch = $7, head_seq = $8, head_hash = $9
          where company_id = $1 and gateway_id = $2",
         company.0,

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::accept::Identity;
+use super::model::Identity;
 use super::outbox::{self, NewCommand};
 use super::{Ended, EventSink, Hub, HubOptions, enrol};
 use crate::db::testing::TestDb;

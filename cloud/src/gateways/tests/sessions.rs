@@ -83,6 +83,66 @@ async fn a_new_journal_is_followed_and_what_was_in_flight_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_new_journal_is_not_given_what_the_old_one_may_have_done() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let printing = world.ask(print_body(), None).await;
+    let reading = world.ask_status().await;
+    let mut got = 0;
+    while got < 2 {
+        got += shop.next_commands().await.len();
+    }
+    // Nothing was confirmed, and it may be on paper all the same.
+    shop.cut().await;
+    let (mut shop, _) = world.connect(Hello { incarnation: 1, ..hello(8, 0) }).await;
+    assert_eq!(world.state(printing).await, ("in_doubt".into(), "journal-lost".into()));
+    let again = shop.next_commands().await;
+    assert_eq!(again.iter().map(id_of).collect::<Vec<_>>(), [reading]);
+}
+
+#[tokio::test]
+async fn a_journal_that_went_back_behind_its_word_puts_what_it_forgot_in_doubt() {
+    let world = World::new().await;
+    let (mut shop, welcome) = world.connect(hello(7, 0)).await;
+    let printing = world.ask(print_body(), None).await;
+    assert_eq!(shop.next_commands().await.len(), 1);
+    shop.confirm(1).await;
+    world.await_state(printing, "delivered").await;
+    shop.cut().await;
+    let down = DownHead { epoch: welcome.down_epoch, durable: 0 };
+    let (_shop, _) = world.connect(Hello { down, ..hello(7, 0) }).await;
+    assert_eq!(world.state(printing).await, ("in_doubt".into(), "journal-lost".into()));
+}
+
+#[tokio::test]
+async fn a_person_who_clears_a_gateway_is_believed_whatever_the_suspicion_was() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 5)).await;
+    shop.send(Kind::Events(batch(7, 1..=5))).await;
+    shop.await_up_ack(5).await;
+    shop.cut().await;
+    let (shop, _) = world.connect(Hello { incarnation: 2, ..hello(8, 0) }).await;
+    shop.cut().await;
+    // The first machine is put back, with a journal that was given up.
+    let (mut shop, welcome) = world.connect(Hello { incarnation: 3, ..hello(7, 7) }).await;
+    assert_eq!(welcome.mode, Mode::ReadOnly as i32);
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(enrol::clear_suspicion(&mut act, world.gateway_id).await.expect("cleared"));
+    act.commit().await.expect("commit");
+    assert_eq!(shop.goodbye().await.code, u32::from(close::RESYNC));
+    let (mut shop, welcome) = world.connect(Hello { incarnation: 3, ..hello(7, 7) }).await;
+    assert_eq!((welcome.mode, welcome.up_durable), (Mode::Normal as i32, 5));
+    shop.send(Kind::Events(batch(7, 6..=7))).await;
+    shop.await_up_ack(7).await;
+    assert_eq!(world.punch_count().await, 7);
+    // Believed once: from here on it is watched as any other.
+    shop.cut().await;
+    let back = Hello { incarnation: 2, ..hello(7, 7) };
+    let (_shop, welcome) = world.connect(back).await;
+    assert_eq!(welcome.mode, Mode::ReadOnly as i32);
+}
+
+#[tokio::test]
 async fn events_no_longer_in_the_journal_are_told_as_lost() {
     let world = World::new().await;
     let mut head = hello(7, 20);
@@ -120,6 +180,9 @@ async fn a_kind_of_a_newer_gateway_is_kept_raw_and_acknowledged() {
     assert_eq!(kept.len(), 2);
     assert_eq!((kept[0].seq, &kept[0].event, kept[0].reason.as_str()), (2, &newer, "unknown-kind"));
     assert_eq!((kept[1].seq, kept[1].reason.as_str()), (3, "undecodable"));
+    drop(scope);
+    let told = [("events-unread".to_owned(), "unknown-kind 2".to_owned())];
+    assert_eq!(world.notices().await, told, "told once a day");
 }
 
 /// Refuses every punch of user 3, as a rule of the database would.
@@ -326,8 +389,7 @@ async fn a_copy_of_a_disk_is_read_only_until_a_person_looked() {
 #[tokio::test]
 async fn a_late_hello_of_somebody_who_is_gone_casts_no_suspicion() {
     let world = World::new().await;
-    let restarted = Hello { incarnation: 2, ..hello(7, 10) };
-    let (mut shop, _) = world.connect(restarted.clone()).await;
+    let (mut shop, _) = world.connect(Hello { incarnation: 2, ..hello(7, 10) }).await;
     shop.send(Kind::Events(batch(7, 1..=10))).await;
     shop.await_up_ack(10).await;
     for late in [hello(7, 10), Hello { incarnation: 2, ..hello(7, 4) }] {
@@ -339,7 +401,7 @@ async fn a_late_hello_of_somebody_who_is_gone_casts_no_suspicion() {
     // Nor does it push the living one out.
     shop.send(Kind::Events(batch(7, 11..=12))).await;
     shop.await_up_ack(12).await;
-    let (_, welcome) = world.connect(restarted).await;
+    let (_, welcome) = world.connect(Hello { incarnation: 2, ..hello(7, 12) }).await;
     assert_eq!(welcome.mode, Mode::Normal as i32);
 }
 

@@ -148,3 +148,29 @@ fn a_restored_cloud_rewinds_and_a_cloud_that_claims_too_much_is_refused() {
     assert_eq!(events.len() as u64, up.last - up.first_kept + 1);
     assert_eq!(events.last().unwrap(), "punch 99");
 }
+
+#[test]
+fn the_heads_hash_is_that_of_the_newest_event_and_of_nothing_else() {
+    let bench = Bench::new();
+    let mut engine = bench.open();
+    assert_eq!(engine.up_head().head_hash, Vec::<u8>::new(), "an empty log has none");
+    add_acked(&mut engine, 3);
+    let head = engine.up_head();
+    assert_eq!(head.head_hash.len(), 32);
+
+    // Acknowledgements, commands and starts are records, and move nothing of the up log.
+    engine.accept(DOWN_EPOCH, vec![command(1, 1)]).unwrap();
+    engine.resume_up(head.epoch, head.last - 1).unwrap();
+    engine.ack_up(head.epoch, head.last).unwrap();
+    engine.commit().unwrap();
+    assert_eq!(engine.up_head().head_hash, head.head_hash);
+    drop(engine);
+    let mut engine = bench.open();
+    assert_eq!(
+        (engine.up_head().last, engine.up_head().head_hash),
+        (head.last, head.head_hash.clone())
+    );
+
+    add_acked(&mut engine, 1);
+    assert_ne!(engine.up_head().head_hash, head.head_hash);
+}

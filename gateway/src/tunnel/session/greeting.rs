@@ -137,7 +137,16 @@ async fn agree<L: Log>(
             renewed.map_err(|error| End::Journal(error.to_string()))?;
             return Err(refused(close::RESYNC, "a new up log begins here".to_owned()));
         }
-        Err(error @ (UpError::Epoch { .. } | UpError::Ahead { .. })) => {
+        Err(UpError::Ahead { .. }) => {
+            // This disk went back in time, and a person at the cloud has said that it is
+            // no copy. Its numbers are used up: what it holds goes on in a new log.
+            let durable = welcome.up_durable;
+            tracing::error!(last = up.last, durable, "the journal went back: new log");
+            let renewed = log.renew_up_epoch(up.first_kept).await;
+            renewed.map_err(|error| End::Journal(error.to_string()))?;
+            return Err(refused(close::RESYNC, "a new up log begins here".to_owned()));
+        }
+        Err(error @ UpError::Epoch { .. }) => {
             return Err(refused(close::RESYNC, error.to_string()));
         }
     }
