@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::time::{sleep, timeout};
+
+const DEATH_MAX: Duration = Duration::from_secs(30);
 
 /// The cluster. Dropped, it is wiped.
 #[derive(Debug)]
@@ -22,24 +26,37 @@ impl Cluster {
         Ok(Self { dir, url })
     }
 
-    /// SIGKILL to the server and all its children, as a power cut would.
-    pub fn kill(&self) -> anyhow::Result<()> {
+    /// SIGKILL to the server and all its children, as a power cut would. Returns when none
+    /// of them runs any more.
+    pub async fn kill(&self) -> anyhow::Result<()> {
         let pid_file = self.dir.join("data/postmaster.pid");
         let text = std::fs::read_to_string(&pid_file).context("is the server running?")?;
         let pid = text.lines().next().context("a pid file has a first line")?;
         // The server first, so that it has no time to tell its children to stop in order.
-        let script = format!("children=$(pgrep -P {pid}); kill -KILL {pid} $children");
-        let killed = Command::new("bash").arg("-c").arg(script).output()?;
-        // A child may have ended by itself in between; the server must not live.
-        if !killed.status.success() && std::path::Path::new(&format!("/proc/{pid}")).exists() {
-            bail!("the server {pid} would not die: {}", String::from_utf8_lossy(&killed.stderr));
-        }
-        Ok(())
+        let script =
+            format!("children=$(pgrep -P {pid}); kill -KILL {pid} $children; echo $children");
+        let killed = tokio::process::Command::new("bash").arg("-c").arg(script).output().await?;
+        let children = String::from_utf8_lossy(&killed.stdout).into_owned();
+        let all = std::iter::once(pid).chain(children.split_whitespace());
+        let gone = async {
+            for pid in all {
+                while is_running(pid) {
+                    sleep(Duration::from_millis(5)).await;
+                }
+            }
+        };
+        timeout(DEATH_MAX, gone)
+            .await
+            .with_context(|| format!("the server {pid} would not die"))?;
+        // Until somebody fetches their status the dead still have a process id, and
+        // pg_ctl would take the server for a running one.
+        std::fs::remove_file(&pid_file).context("cannot remove the dead server's pid file")
     }
 
-    /// Starts it again on the same port.
-    pub fn restart(&self) -> anyhow::Result<()> {
-        script("start", &self.dir).map(|_| ())
+    /// Starts it again on the same port, while everybody else goes on.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        let dir = self.dir.clone();
+        tokio::task::spawn_blocking(move || script("start", &dir)).await?.map(drop)
     }
 }
 
@@ -48,6 +65,12 @@ impl Drop for Cluster {
         // A test that ends early must not leave a server behind.
         let _ = script("wipe", &self.dir);
     }
+}
+
+/// False for a process that is gone or only waits for its status to be fetched.
+fn is_running(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.starts_with(" Z"))
 }
 
 fn script(action: &str, dir: &std::path::Path) -> anyhow::Result<String> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Executor, PgPool};
+use sqlx::{ConnectOptions, Executor, PgPool, Row};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -125,12 +125,26 @@ impl Shop {
         };
         if tokio::time::timeout(within, asking).await.is_err() {
             bail!(
-                "it never came to this: {what}\n-- gateway --\n{}\n-- cloud --\n{}",
+                "it never came to this: {what}\n-- database --\n{}\n-- gateway --\n{}\n-- cloud --\n{}",
+                self.standing().await.unwrap_or_else(|error| format!("{error:#}")),
                 self.gateway.log_tail(),
                 self.cloud.log_tail()
             );
         }
         Ok(())
+    }
+
+    /// How gateways and commands stand, for the message of a failed test.
+    async fn standing(&self) -> Result<String, sqlx::Error> {
+        let query =
+            "select format('gateway %s: %s %s', name, mode, mode_reason) as line from gateways
+             union all
+             select format('%s commands %s %s', count(*), state, reason) from commands
+             group by state, reason
+             union all
+             select format('%s notices %s', count(*), code) from gateway_notices group by code";
+        let rows = sqlx::raw_sql(query).fetch_all(&self.db).await?;
+        Ok(rows.iter().map(|row| row.get::<String, _>("line")).collect::<Vec<_>>().join("\n"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test looks at tables of its choice")]
