@@ -19,7 +19,7 @@ use crate::web::{Access, Error, Page, Request, Response, Result, Route, get, pos
 pub(super) fn routes() -> Vec<Route> {
     vec![
         post("/gateway/enrol", Access::Public, redeem)
-            .guarded()
+            .scarce()
             .with_body_bytes_max(ENROL_BYTES_MAX),
         get("/gateways/new", MANAGE, show_new),
         post("/gateways/new", MANAGE, create),
