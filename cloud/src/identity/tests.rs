@@ -250,6 +250,26 @@ async fn a_cookie_that_is_no_session_is_looked_up_once() {
     assert!(shop.sessions.find(&"B".repeat(43)).await.is_err());
 }
 
+#[tokio::test]
+async fn a_session_seen_a_while_ago_is_told_from_a_cookie_nobody_knows() {
+    let shop = shop().await;
+    let cookie = shop.login("amel@example.dz").await;
+    let token = cookie.split_once('=').expect("a cookie").1;
+    let time = TimeSource::fixed(TimeSource::system().now());
+    let sessions = DbSessions::new(shop.test.db.clone(), time.clone());
+    assert_eq!(sessions.known(token), Known::Unknown);
+    let session = sessions.find(token).await.expect("found").expect("a session");
+    assert_eq!(sessions.known(token), Known::Alive(session));
+    time.advance(chrono::TimeDelta::seconds(5));
+    assert_eq!(sessions.known(token), Known::Stale);
+    sqlx::raw_sql("delete from user_sessions")
+        .execute(&mut sqlx::ConnectOptions::connect(&shop.test.connect).await.expect("the owner"))
+        .await
+        .expect("gone");
+    assert_eq!(sessions.find(token).await.expect("looked up"), None);
+    assert_eq!(sessions.known(token), Known::Nobody);
+}
+
 fn asked(email: &str, password: &str) -> SignIn {
     SignIn {
         email: Email::parse(email).expect("an e-mail"),
