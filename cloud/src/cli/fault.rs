@@ -76,8 +76,15 @@ impl From<DbError> for Fault {
 
 impl From<MigrateError> for Fault {
     fn from(error: MigrateError) -> Self {
+        let told = |id, version: i64| {
+            let message = Message::new(id).with("version", format!("{version:04}"));
+            Self::new(message.with("release", env!("CARGO_PKG_VERSION")))
+        };
         match error {
             MigrateError::Execute(error) => DbError::from(error).into(),
+            MigrateError::VersionMissing(version) => told("cli-schema-newer", version),
+            MigrateError::VersionMismatch(version) => told("cli-schema-changed", version),
+            MigrateError::Dirty(version) => told("cli-schema-dirty", version),
             other => Self::new(Message::new("cli-migration-failed").with("cause", other)),
         }
     }
@@ -101,6 +108,11 @@ impl From<IdentityError> for Fault {
 
 impl From<TlsError> for Fault {
     fn from(error: TlsError) -> Self {
+        if let TlsError::HalfAuthority { missing, present } = &error {
+            let message = Message::new("cli-tls-half-authority");
+            let message = message.with("missing", missing.display());
+            return Self::new(message.with("present", present.display()));
+        }
         let cause = std::error::Error::source(&error)
             .map_or_else(|| error.to_string(), |source| format!("{error} ({source})"));
         Self::new(Message::new("cli-tls").with("cause", cause))

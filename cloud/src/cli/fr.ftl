@@ -5,6 +5,9 @@ cli-database-fault = la base de données a refusé : { $cause }
 cli-database-url = l'adresse de la base est mal écrite ({ $cause }). Forme attendue : postgres://utilisateur@hôte/base.
 cli-not-migrated = la base n'est pas préparée ({ $cause }). Lancez « fournil-cloud migrate up ».
 cli-migration-failed = une migration a échoué : { $cause }. Rien n'a été changé par elle ; corrigez puis relancez « fournil-cloud migrate up ».
+cli-schema-newer = la base vient d'une version plus récente : elle connaît la migration { $version }, que ce programme ({ $release }) ne connaît pas. Installez la version de fournil-cloud qui a apporté cette migration, ou une plus récente.
+cli-schema-changed = la migration { $version } n'est pas celle que la base a reçue (ce programme : { $release }). Installez la version publiée de fournil-cloud qui a préparé cette base, ou une plus récente.
+cli-schema-dirty = la migration { $version } est restée à moitié appliquée. Remettez la base depuis une sauvegarde, ou achevez la migration à la main, puis relancez « fournil-cloud migrate up » (ce programme : { $release }).
 cli-migrations-wait = { $count } migration(s) en attente. Lancez « fournil-cloud migrate up », puis redémarrez.
 cli-migrate-status = { $count ->
     [0] La base est à jour.
@@ -14,10 +17,14 @@ cli-migrate-up = { $count ->
     [0] La base était déjà à jour.
    *[other] { $count } migration(s) appliquée(s).
 }
-cli-port-in-use = le port { $port } est déjà pris ({ $address }). Arrêtez l'autre programme (« ss -ltnp 'sport = :{ $port }' » le montre) ou changez « listen ».
-cli-port-forbidden = le port { $port } est réservé ({ $address }). Donnez CAP_NET_BIND_SERVICE au service ou prenez un port au-dessus de 1023.
-cli-port-failed = impossible d'écouter sur { $address } : { $cause }. Corrigez « listen ».
+cli-port-in-use = le port { $port } est déjà pris ({ $address }, clé « { $key } »). Arrêtez l'autre programme (« ss -ltnp 'sport = :{ $port }' » le montre) ou changez « { $key } ».
+cli-port-forbidden = le port { $port } est réservé ({ $address }, clé « { $key } »). Donnez CAP_NET_BIND_SERVICE au service ou prenez dans « { $key } » un port au-dessus de 1023.
+cli-port-failed = impossible d'écouter sur { $address } : { $cause }. Corrigez « { $key } ».
 cli-tls = le certificat TLS ne peut pas servir : { $cause }. Vérifiez « tls » dans la configuration et les droits des fichiers.
+cli-tls-half-authority = il manque { $missing } à côté de { $present }. Remettez ce fichier depuis une sauvegarde. S'il est perdu, déplacez aussi { $present } ailleurs : une nouvelle autorité sera faite, à faire accepter de nouveau par les navigateurs et les passerelles.
+cli-waiting-database = PostgreSQL ne répond pas ({ $cause }). Vérifiez qu'il est démarré et que la clé « database.url » est juste ; nouvel essai toutes les { $seconds } secondes, les pages répondent 503 en attendant.
+cli-database-back = PostgreSQL répond, les pages sont ouvertes.
+cli-name = « { $flag } » : écrivez un nom, de { $most } caractères au plus.
 cli-serving = Fournil est servi sur { $url }
 cli-serving-plain = HTTP sans chiffrement, pour un mandataire : { $address }
 cli-authority = Autorité privée à faire accepter par les navigateurs et les passerelles : { $file }

@@ -62,7 +62,7 @@ async fn code(config: &Config, asked: Code) -> Result<(), Fault> {
             }
         })?
     };
-    let shown = enrol::new_code(&db, &mut act, gateway_id).await?;
+    let shown = enrol::new_code(&mut act, gateway_id).await?;
     act.commit().await?;
     let (url, code) = (&config.web.public_url, &shown.code);
     if asked.json {

@@ -8,7 +8,10 @@ mod gateway;
 mod migrate;
 mod out;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod user;
+mod waiting;
 
 use std::process::ExitCode;
 

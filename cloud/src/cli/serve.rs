@@ -10,8 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use sqlx::migrate::MigrateError;
-use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -19,10 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
-use super::{Fault, database, out};
+use super::{Fault, database, out, waiting};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
-use crate::db::{self, DbError};
 use crate::gateways::{Hub, HubOptions};
 use crate::i18n::{Catalogue, Message};
 use crate::ingest::Ingest;
@@ -35,8 +32,6 @@ use crate::web::{
 };
 use crate::{identity, routes};
 
-/// Between two tries to reach the database at start.
-const RETRY: Duration = Duration::from_secs(2);
 /// What is not done by then is left: systemd would kill us anyway.
 const STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -48,7 +43,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     let certificate = certificate(&config, &time)?;
     let listeners = bind(&config, certificate.as_ref()).await?;
     let metrics_socket = match config.web.listen_metrics {
-        Some(address) => Some(bound(address).await?),
+        Some(address) => Some(bound("web.listen_metrics", address).await?),
         None => None,
     };
     let app = Arc::new(App {
@@ -81,7 +76,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     let jobs =
         Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
     jobs.start(certificate);
-    tasks.spawn(become_ready(jobs, connect, readiness, fatal));
+    tasks.spawn(waiting::become_ready(jobs, connect, readiness, fatal));
     if let Some(socket) = metrics_socket {
         let server = Server::for_metrics(&metrics, stop.clone());
         tasks.spawn(server.run(vec![Listener { socket, tls: None }]));
@@ -182,16 +177,18 @@ async fn bind(
     if let Some(certificate) = certificate {
         for address in &config.web.listen {
             let tls = Some(certificate.acceptor()?);
-            listeners.push(Listener { socket: bound(*address).await?, tls });
+            listeners.push(Listener { socket: bound("web.listen", *address).await?, tls });
         }
     }
     for address in &config.web.listen_plain {
-        listeners.push(Listener { socket: bound(*address).await?, tls: None });
+        let socket = bound("web.listen_plain", *address).await?;
+        listeners.push(Listener { socket, tls: None });
     }
     Ok(listeners)
 }
 
-async fn bound(address: SocketAddr) -> Result<TcpListener, Fault> {
+/// `key` is where the configuration names the address, for the message.
+pub(super) async fn bound(key: &'static str, address: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).await.map_err(|error| {
         let id = match error.kind() {
             std::io::ErrorKind::AddrInUse => "cli-port-in-use",
@@ -199,7 +196,7 @@ async fn bound(address: SocketAddr) -> Result<TcpListener, Fault> {
             _ => "cli-port-failed",
         };
         let message = Message::new(id).with("address", address).with("port", address.port());
-        message.with("cause", error).into()
+        message.with("key", key).with("cause", error).into()
     })
 }
 
@@ -235,71 +232,6 @@ async fn told(failed: oneshot::Receiver<Fault>) -> Fault {
     }
 }
 
-/// Waits for the database, refuses tables of another release, then opens the pages and
-/// starts the jobs that need it.
-async fn become_ready(
-    jobs: Jobs,
-    connect: PgConnectOptions,
-    readiness: Readiness,
-    fatal: oneshot::Sender<Fault>,
-) {
-    loop {
-        // Cancel safe: looking changes nothing.
-        let looked = tokio::select! {
-            () = jobs.stop.cancelled() => return,
-            looked = look(&jobs.app, &connect) => looked,
-        };
-        match looked {
-            Ok(()) => {
-                readiness.set_ready();
-                jobs.start_with_database();
-                tell_systemd(&[NotifyState::Status("serving")]);
-                tracing::info!("ready: the database answers and is of this release");
-                return;
-            }
-            Err(Looked::Away(error)) => {
-                tell_systemd(&[NotifyState::Status("waiting for the database")]);
-                tracing::warn!(%error, "PostgreSQL cannot be reached: check that it runs and that database.url is right; trying again");
-            }
-            Err(Looked::Refused(fault)) => {
-                let _: Result<(), Fault> = fatal.send(fault);
-                return;
-            }
-        }
-        tokio::select! {
-            () = jobs.stop.cancelled() => return,
-            () = tokio::time::sleep(RETRY) => {}
-        }
-    }
-}
-
-enum Looked {
-    Away(sqlx::Error),
-    Refused(Fault),
-}
-
-impl From<DbError> for Looked {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::Unavailable(error) => Self::Away(error),
-            other => Self::Refused(other.into()),
-        }
-    }
-}
-
-async fn look(app: &App, connect: &PgConnectOptions) -> Result<(), Looked> {
-    match db::pending(connect).await {
-        Ok(0) => {}
-        Ok(count) => {
-            let message = Message::new("cli-migrations-wait").with("count", count);
-            return Err(Looked::Refused(message.into()));
-        }
-        Err(MigrateError::Execute(error)) => return Err(DbError::from(error).into()),
-        Err(other) => return Err(Looked::Refused(other.into())),
-    }
-    Ok(identity::sync_roles(&app.db).await?)
-}
-
 /// The first signal drains; a second one ends the process at once.
 async fn asked_to_stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
@@ -321,7 +253,7 @@ async fn asked_to_stop() {
     });
 }
 
-fn tell_systemd(states: &[NotifyState<'_>]) {
+pub(super) fn tell_systemd(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "systemd could not be told");
     }

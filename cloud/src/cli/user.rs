@@ -70,7 +70,23 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), Fault> {
     }
 }
 
+/// The names' rules, before anything is made: the tables would refuse in their own words.
+pub(super) fn check_names(asked: &Create) -> Result<(), Fault> {
+    let mut names = vec![("--name", asked.name.as_str(), identity::NAME_CHARS_MAX)];
+    if let Some(company) = &asked.new_company {
+        names.push(("--new-company", company, identity::COMPANY_NAME_CHARS_MAX));
+        names.push(("--store", &asked.store, identity::NAME_CHARS_MAX));
+    }
+    match names.iter().find(|(_, name, most)| !identity::is_name(name, *most)) {
+        Some((flag, _, most)) => {
+            Err(Message::new("cli-name").with("flag", flag).with("most", most).into())
+        }
+        None => Ok(()),
+    }
+}
+
 async fn create(db: &Db, asked: Create) -> Result<(), Fault> {
+    check_names(&asked)?;
     let email = Email::parse(&asked.email);
     let email = email.ok_or_else(|| Message::new("identity-fault-email"))?;
     let (password, is_made) = password(asked.password_stdin, &email)?;

@@ -1,4 +1,5 @@
-config-unreadable = le fichier { $file } ne se lit pas : { $cause }. Vérifiez son nom et ses droits.
+config-unreadable = le fichier { $file } ne se lit pas : { $cause }. Vérifiez son nom, ses droits et ceux de son dossier.
+config-is-folder = { $file } est un dossier, pas un fichier. Donnez le chemin du fichier, par exemple « --config { $file }/cloud.toml ».
 config-unknown-key = clé inconnue « { $key } » dans { $file }, ligne { $line }. Retirez-la ou corrigez-la (connues ici : { $known }).
 config-malformed = { $file }, ligne { $line } : { $cause }. Corrigez cette ligne.
 config-no-listener = aucune adresse d'écoute. Donnez « web.listen » ou « web.listen_plain ».

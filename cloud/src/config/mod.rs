@@ -8,6 +8,7 @@
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -186,22 +187,28 @@ pub struct ConfigError(pub Message);
 impl Config {
     /// The file, variables and flags together, checked.
     pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
-        let default = Path::new(DEFAULT_FILE);
         let mut config = match &overrides.config {
             Some(file) => Self::read(file)?,
-            None if default.exists() => Self::read(default)?,
-            None => Self::default(),
+            None => Self::read_if_there(Path::new(DEFAULT_FILE))?,
         };
         config.put_over(overrides.clone());
         config.check()?;
         Ok(config)
     }
 
+    /// The file, or the defaults when there is none. Only what is certainly not there
+    /// counts as none: a folder that may not be searched, or a link to nowhere, is a
+    /// fault, for serving with defaults would look like serving with the file.
+    fn read_if_there(file: &Path) -> Result<Self, ConfigError> {
+        match std::fs::symlink_metadata(file) {
+            Ok(_) => Self::read(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(unreadable(file, &error)),
+        }
+    }
+
     fn read(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            let message = Message::new("config-unreadable");
-            ConfigError(message.with("file", file.display()).with("cause", error))
-        })?;
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
         Self::parse(&text, &file.display().to_string())
     }
 
@@ -282,6 +289,14 @@ impl Config {
         shown.database.url = without_password(&shown.database.url);
         toml::to_string_pretty(&shown)
     }
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> ConfigError {
+    let message = match error.kind() {
+        io::ErrorKind::IsADirectory => Message::new("config-is-folder"),
+        _ => Message::new("config-unreadable").with("cause", error),
+    };
+    ConfigError(message.with("file", file.display()))
 }
 
 /// A URL with its password covered, in the user part and in the query.

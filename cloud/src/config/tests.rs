@@ -57,6 +57,31 @@ fn flags_stand_over_the_file() {
 }
 
 #[test]
+fn a_file_that_is_there_and_cannot_be_read_is_never_passed_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    assert_eq!(Config::read_if_there(&path("none.toml")).expect("none"), Config::default());
+    // A loop of links cannot be followed even by root, who may search every folder.
+    std::os::unix::fs::symlink(path("loop"), path("loop")).expect("a link");
+    std::os::unix::fs::symlink(path("nowhere"), path("dangling")).expect("a link");
+    std::fs::write(path("plain"), "").expect("a file");
+    for name in ["loop", "loop/cloud.toml", "dangling", "plain/cloud.toml"] {
+        let fault = Config::read_if_there(&path(name)).expect_err("unreadable").0;
+        assert_eq!(fault.id, "config-unreadable", "{name}");
+        assert!(arg(&fault, "file").ends_with(name));
+    }
+}
+
+#[test]
+fn a_folder_given_as_the_file_is_told_as_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let overrides = Overrides { config: Some(folder.path().to_owned()), ..Overrides::default() };
+    let fault = Config::load(&overrides).expect_err("a folder").0;
+    assert_eq!(fault.id, "config-is-folder");
+    assert_eq!(arg(&fault, "file"), folder.path().to_string_lossy());
+}
+
+#[test]
 fn half_a_certificate_and_no_listener_are_refused() {
     let cert = Some(PathBuf::from("/x"));
     let half = Overrides { tls_cert_file: cert, ..Overrides::default() };

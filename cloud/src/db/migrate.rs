@@ -1,4 +1,7 @@
 //! Migrations: embedded, forward only, checked before serving.
+//!
+//! Checked both ways: an older program must not serve on tables of a newer one, nor any
+//! on tables that a half-applied or edited migration left.
 
 use sqlx::migrate::{Migrate, MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
@@ -36,9 +39,30 @@ pub async fn history(connect: &PgConnectOptions) -> Result<Vec<MigrationState>, 
         .collect())
 }
 
-/// How many migrations wait to be applied.
+/// How many migrations wait to be applied. An error when the database knows a migration
+/// that this release does not ([`MigrateError::VersionMissing`]), knows it with another
+/// content ([`MigrateError::VersionMismatch`]) or has one half applied
+/// ([`MigrateError::Dirty`]).
 pub async fn pending(connect: &PgConnectOptions) -> Result<usize, MigrateError> {
-    Ok(history(connect).await?.iter().filter(|state| !state.applied).count())
+    let mut connection: PgConnection = connect.connect().await.map_err(MigrateError::Execute)?;
+    let table = &*MIGRATOR.table_name;
+    connection.ensure_migrations_table(table).await?;
+    if let Some(version) = connection.dirty_version(table).await? {
+        return Err(MigrateError::Dirty(version));
+    }
+    let applied = connection.list_applied_migrations(table).await?;
+    // The newest says best which release made these tables.
+    for done in applied.iter().rev() {
+        match MIGRATOR.iter().find(|known| known.version == done.version) {
+            None => return Err(MigrateError::VersionMissing(done.version)),
+            Some(known) if known.checksum != done.checksum => {
+                return Err(MigrateError::VersionMismatch(done.version));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_applied = |version| applied.iter().any(|done| done.version == version);
+    Ok(MIGRATOR.iter().filter(|known| !is_applied(known.version)).count())
 }
 
 /// A short digest of all embedded migrations.

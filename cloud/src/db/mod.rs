@@ -9,6 +9,8 @@ mod hints;
 mod migrate;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -93,6 +95,10 @@ pub struct DbOptions {
     pub connections_max: u32,
     pub acquire_timeout: Duration,
     pub statement_timeout: Duration,
+    /// A commit returns when it is on disk, whatever the server's configuration says: a
+    /// punch is acknowledged, and forgotten by the gateway, because of that. Without it
+    /// the server decides, which is for tests.
+    pub is_durable: bool,
 }
 
 impl Default for DbOptions {
@@ -101,6 +107,7 @@ impl Default for DbOptions {
             connections_max: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
+            is_durable: true,
         }
     }
 }
@@ -116,6 +123,11 @@ impl Db {
             ("idle_in_transaction_session_timeout", "60s".to_owned()),
             ("timezone", "UTC".to_owned()),
         ]);
+        let connect = if options.is_durable {
+            connect.options([("synchronous_commit", "on")])
+        } else {
+            connect
+        };
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .acquire_timeout(options.acquire_timeout)

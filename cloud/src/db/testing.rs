@@ -28,6 +28,7 @@ impl TestDb {
     #[expect(
         clippy::panic,
         clippy::expect_used,
+        clippy::disallowed_methods,
         reason = "tests only: the message says what to do"
     )]
     pub async fn new() -> Self {
@@ -37,7 +38,7 @@ impl TestDb {
         let cluster = PgConnectOptions::from_str(&url).expect("a PostgreSQL URL");
         let name = fresh_copy(&cluster).await.expect("cannot copy the template database");
         let connect = cluster.database(&name).log_statements(tracing::log::LevelFilter::Off);
-        let options = DbOptions { connections_max: 6, ..DbOptions::default() };
+        let options = DbOptions { connections_max: 6, is_durable: false, ..DbOptions::default() };
         let db = Db::lazy(connect.clone(), &options);
         let (company, store) = seed_company(&db).await.expect("cannot make the test company");
         Self { db, connect, company, store, name }

@@ -200,9 +200,10 @@ pub struct ShownCode {
 }
 
 /// Makes a one-time code for a gateway; an unused earlier one ends.
-pub async fn new_code(db: &Db, act: &mut Act, gateway_id: Uuid) -> Result<ShownCode, DbError> {
+pub async fn new_code(act: &mut Act, gateway_id: Uuid) -> Result<ShownCode, DbError> {
     let code = random_code();
-    let secret = hmac_key(&sql::enrol::secret(db.pool()).await?);
+    // By the act's own connection: with a second one a full pool would wait for itself.
+    let secret = hmac_key(&sql::enrol::secret(act.connection()).await?);
     let mac = hmac::sign(&secret, code.as_bytes());
     let expires_at = act.now() + TimeDelta::minutes(CODE_LIFE_MINUTES);
     let created_by = act.actor().label.clone();

@@ -2,7 +2,7 @@
 //!
 //! Words: a *user* has one *role* of its company; a role is a set of *permissions*; a
 //! *session* is a cookie whose digest stands in the database for twelve hours after its
-//! last use. Invariants: an e-mail belongs to one user of one company; a company always
+//! last use and thirty days in all. Invariants: an e-mail belongs to one user of one company; a company always
 //! keeps an active owner; a changed password, role or state ends the sessions it must;
 //! passwords are argon2id and a login takes the same time whether the e-mail exists.
 
@@ -17,7 +17,8 @@ mod sql;
 mod tests;
 
 pub use model::{
-    Email, IdentityError, NewCompany, NewUser, RoleSummary, UserSummary, password_fault,
+    COMPANY_NAME_CHARS_MAX, Email, IdentityError, NAME_CHARS_MAX, NewCompany, NewUser, RoleSummary,
+    UserSummary, is_name, password_fault,
 };
 pub use password::{generated as generated_password, hash as hash_password};
 pub use service::{

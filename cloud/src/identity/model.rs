@@ -11,7 +11,9 @@ use crate::web::{Error, FieldFault};
 pub(super) const PASSWORD_CHARS_MIN: usize = 10;
 /// Argon2 takes any length; a bound keeps a login from being a load.
 pub(super) const PASSWORD_CHARS_MAX: usize = 200;
-const NAME_CHARS_MAX: usize = 80;
+/// Of a person or a shop; the tables hold the same bound.
+pub const NAME_CHARS_MAX: usize = 80;
+pub const COMPANY_NAME_CHARS_MAX: usize = 120;
 const EMAIL_CHARS_MAX: usize = 200;
 /// The role that holds everything.
 pub(super) const OWNER: &str = "owner";
@@ -133,12 +135,17 @@ impl From<IdentityError> for Error {
     }
 }
 
-/// What is wrong with a name.
+/// True for a name with something in it and at most `most` characters.
+#[must_use]
+pub fn is_name(name: &str, most: usize) -> bool {
+    (1..=most).contains(&name.trim().chars().count())
+}
+
+/// What is wrong with a person's name.
 #[must_use]
 pub(super) fn name_fault(name: &str) -> Option<FieldFault> {
-    let chars = name.trim().chars().count();
     let message = Message::new("identity-fault-name").with("most", NAME_CHARS_MAX);
-    (chars == 0 || chars > NAME_CHARS_MAX).then_some(FieldFault { field: "name", message })
+    (!is_name(name, NAME_CHARS_MAX)).then_some(FieldFault { field: "name", message })
 }
 
 /// What is wrong with a new password. Length is what counts; the obvious is refused.

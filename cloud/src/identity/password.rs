@@ -2,7 +2,8 @@
 //!
 //! 19 MiB and two passes cost about 30 ms; with `AT_ONCE` permits a flood of logins
 //! waits in line instead of taking the machine's memory. The rate limits before it keep
-//! the line short.
+//! the line short. Work that was begun cannot be taken back: its permit goes with it, so
+//! that a caller who hangs up makes no room for another.
 
 use std::sync::LazyLock;
 
@@ -42,15 +43,28 @@ fn is_right_now(password: &str, hash: Option<&str>) -> bool {
 
 /// The PHC string to store.
 pub async fn hash(password: String) -> anyhow::Result<String> {
-    let _place = LINE.acquire().await?;
-    tokio::task::spawn_blocking(move || hash_now(&password)).await?
+    in_line(&LINE, move || hash_now(&password)).await?
 }
 
 /// True when the password is the one behind `hash`. Without one (no such user) the same
 /// work is done and the answer is no.
 pub(super) async fn is_right(password: String, hash: Option<String>) -> anyhow::Result<bool> {
-    let _place = LINE.acquire().await?;
-    Ok(tokio::task::spawn_blocking(move || is_right_now(&password, hash.as_deref())).await?)
+    in_line(&LINE, move || is_right_now(&password, hash.as_deref())).await
+}
+
+/// Does `work` on a thread of its own once `line` lets it. Dropped while it waits,
+/// nothing happens; dropped later, the work goes on and keeps its place to its end.
+async fn in_line<T: Send + 'static>(
+    line: &'static Semaphore,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> anyhow::Result<T> {
+    let place = line.acquire().await?;
+    let placed = move || {
+        let done = work();
+        drop(place);
+        done
+    };
+    Ok(tokio::task::spawn_blocking(placed).await?)
 }
 
 /// A password for somebody else to change: four groups of four, 76 bits.
@@ -86,6 +100,23 @@ mod tests {
         assert!(is_right("quatre chats gris".into(), Some(hash.clone())).await.expect("checked"));
         assert!(!is_right("quatre chats noirs".into(), Some(hash)).await.expect("checked"));
         assert!(!is_right("nobody has this password".into(), None).await.expect("checked"));
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_left_keeps_its_place_to_its_end() {
+        static ONE: Semaphore = Semaphore::const_new(1);
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (let_go, wait) = std::sync::mpsc::channel::<()>();
+        let caller = tokio::spawn(in_line(&ONE, move || {
+            let _: Result<(), ()> = begun.send(());
+            let _: Result<(), _> = wait.recv();
+        }));
+        has_begun.await.expect("begun");
+        caller.abort();
+        assert!(caller.await.expect_err("aborted").is_cancelled());
+        assert_eq!(ONE.available_permits(), 0, "the work still holds memory");
+        let_go.send(()).expect("still at work");
+        in_line(&ONE, || ()).await.expect("the place is free at its end");
     }
 
     #[test]

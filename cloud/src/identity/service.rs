@@ -178,12 +178,42 @@ pub struct SignIn {
 }
 
 /// Begins a session and gives its cookie; none when e-mail or password is wrong or the
-/// user may not sign in. The hashing, which takes the time, is done in each case.
+/// user may not sign in. What takes time, the hashing and a commit, is done in each case.
 pub async fn sign_in(db: &Db, asked: SignIn) -> anyhow::Result<Option<String>> {
     let login = sql::find_login(db.pool(), asked.email.as_str()).await?;
     let hash = login.as_ref().map(|login| login.password_hash.clone());
-    let is_right = password::is_right(asked.password, hash).await?;
-    let Some(login) = login else { return Ok(None) };
+    let is_right = password::is_right(asked.password.clone(), hash).await?;
+    match login {
+        Some(login) => begin_session(db, &asked, &login, is_right).await,
+        None => refuse_unknown(db).await,
+    }
+}
+
+/// Costs what refusing a known e-mail costs, so that the time does not tell which exist.
+async fn refuse_unknown(db: &Db) -> anyhow::Result<Option<String>> {
+    let nobody = CompanyId(Uuid::nil());
+    let none = sql::Login {
+        company: nobody,
+        user_id: Uuid::nil(),
+        password_hash: String::new(),
+        active: false,
+    };
+    let mut act = db.begin(&Actor::system(nobody, "sign-in")).await?;
+    sql::is_unchanged(act.connection(), &none).await?;
+    sql::write_nothing(act.connection()).await?;
+    act.commit().await?;
+    Ok(None)
+}
+
+/// What follows the check of the password, which took a while: the user is looked at
+/// again in the act, because a password replaced meanwhile has ended all sessions but
+/// the one that is begun here.
+pub(super) async fn begin_session(
+    db: &Db,
+    asked: &SignIn,
+    login: &sql::Login,
+    is_right: bool,
+) -> anyhow::Result<Option<String>> {
     let actor = Actor {
         company: login.company,
         kind: ActorKind::User(login.user_id),
@@ -191,7 +221,8 @@ pub async fn sign_in(db: &Db, asked: SignIn) -> anyhow::Result<Option<String>> {
     };
     let (subject, peer) = (login.user_id.to_string(), json!({ "peer": asked.peer }));
     let mut act = db.begin(&actor).await?;
-    if !(is_right && login.active) {
+    let is_unchanged = sql::is_unchanged(act.connection(), login).await?;
+    if !(is_right && login.active && is_unchanged) {
         act.audit("identity.sign_in_refused", "user", &subject, peer).await?;
         act.commit().await?;
         return Ok(None);

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::{AuditFilter, AuditLine, NewCompany, NewUser, RoleSummary, UserSummary};
 use crate::db::{CompanyId, DbError};
-use crate::web::{SESSION_SECONDS, Session};
+use crate::web::{SESSION_SECONDS, SESSION_SECONDS_MAX, Session};
 
 type Result<T> = std::result::Result<T, DbError>;
 
@@ -35,6 +35,32 @@ pub(super) async fn find_login(pool: &PgPool, email: &str) -> Result<Option<Logi
         password_hash: row.password_hash,
         active: row.active,
     }))
+}
+
+/// True when the password and the right to sign in are still what [`find_login`] said.
+/// The row stays locked: whoever changes either waits for the session that is made now
+/// and then ends it with the others.
+pub(super) async fn is_unchanged(connection: &mut PgConnection, login: &Login) -> Result<bool> {
+    let row = sqlx::query!(
+        "select password_hash, active from users
+         where company_id = $1 and user_id = $2
+         for share",
+        login.company.0,
+        login.user_id,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row
+        .is_some_and(|row| row.password_hash == login.password_hash && row.active == login.active))
+}
+
+/// Writes what costs a commit its time and leaves nothing behind: no row, only a message
+/// in the log of the database that nobody reads.
+pub(super) async fn write_nothing(connection: &mut PgConnection) -> Result<()> {
+    sqlx::query!("select pg_logical_emit_message(true, 'fournil', '')::text")
+        .fetch_one(connection)
+        .await?;
+    Ok(())
 }
 
 /// A live session and when it was last marked as used.
@@ -85,12 +111,12 @@ pub(super) async fn insert_session(
     sqlx::query!(
         "insert into user_sessions
              (company_id, token_digest, user_id, csrf_token, expires_at, peer, user_agent)
-         values ($1, $2, $3, $4, now() + make_interval(secs => $5), $6, $7)",
+         values ($1, $2, $3, $4, now() + make_interval(secs => $5::integer), $6, $7)",
         new.company.0,
         new.digest,
         new.user_id,
         new.csrf_token,
-        f64::from(SESSION_SECONDS),
+        seconds(SESSION_SECONDS),
         new.peer,
         new.user_agent,
     )
@@ -99,6 +125,12 @@ pub(super) async fn insert_session(
     Ok(())
 }
 
+/// Seconds as PostgreSQL's `integer`; a month is far below its end.
+fn seconds(seconds: u32) -> i32 {
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+/// Marks a session as used, which moves its end, but never past its longest life.
 pub(super) async fn touch_session(
     connection: &mut PgConnection,
     company: CompanyId,
@@ -106,11 +138,14 @@ pub(super) async fn touch_session(
 ) -> Result<()> {
     sqlx::query!(
         "update user_sessions
-         set last_seen_at = now(), expires_at = now() + make_interval(secs => $3)
+         set last_seen_at = now(),
+             expires_at = least(now() + make_interval(secs => $3::integer),
+                                created_at + make_interval(secs => $4::integer))
          where company_id = $1 and token_digest = $2",
         company.0,
         digest,
-        f64::from(SESSION_SECONDS),
+        seconds(SESSION_SECONDS),
+        seconds(SESSION_SECONDS_MAX),
     )
     .execute(connection)
     .await?;

@@ -5,17 +5,22 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::model::Email;
-use super::{DbSessions, NewCompany, NewUser, create_company, create_user, hash_password};
+use super::{
+    DbSessions, NewCompany, NewUser, SignIn, create_company, create_user, hash_password,
+    reset_password, service, sign_in, sql,
+};
 use crate::db::testing::TestDb;
-use crate::db::{Actor, CompanyId};
+use crate::db::{Actor, CompanyId, Db, DbOptions};
 use crate::time::TimeSource;
 use crate::web::testing::{Answer, World};
+use crate::web::{Known, Sessions as _};
 
 const PASSWORD: &str = "quatre chats gris";
 
 struct Shop {
     test: TestDb,
     world: World,
+    sessions: Arc<DbSessions>,
     company: CompanyId,
     owner: Uuid,
 }
@@ -41,8 +46,8 @@ async fn shop() -> Shop {
     }
     act.commit().await.expect("committed");
     let sessions = Arc::new(DbSessions::new(test.db.clone(), TimeSource::system()));
-    let world = World::new(test.db.clone(), crate::routes::routes(), sessions);
-    Shop { test, world, company, owner: made[0] }
+    let world = World::new(test.db.clone(), crate::routes::routes(), sessions.clone());
+    Shop { test, world, sessions, company, owner: made[0] }
 }
 
 fn token_in(page: &Answer) -> String {
@@ -179,6 +184,196 @@ async fn a_session_ends_twelve_hours_after_its_last_use() {
     assert!(shop.is_in(&cookie).await, "the end did not move");
     shop.age_sessions(13).await;
     assert!(!shop.is_in(&cookie).await);
+}
+
+/// When the company's only session was last used and when it ends, in seconds from now.
+async fn times(shop: &Shop) -> (i32, i32) {
+    let mut scope = shop.test.db.read(shop.company).await.expect("a scope");
+    let row = sqlx::query!(
+        r#"select extract(epoch from now() - last_seen_at)::integer as "seen!",
+                  extract(epoch from expires_at - now())::integer as "left!"
+           from user_sessions where company_id = $1"#,
+        shop.company.0
+    );
+    let row = row.fetch_one(scope.connection()).await.expect("one session");
+    (row.seen, row.left)
+}
+
+#[tokio::test]
+async fn a_session_ends_thirty_days_after_it_began_however_much_it_is_used() {
+    let shop = shop().await;
+    let cookie = shop.login("amel@example.dz").await;
+    let mut act = shop.test.db.begin(&Actor::system(shop.company, "t")).await.expect("an act");
+    sqlx::query!(
+        "update user_sessions
+         set created_at = now() - interval '30 days' + interval '1 hour',
+             last_seen_at = now() - interval '1 hour'
+         where company_id = $1",
+        shop.company.0
+    )
+    .execute(act.connection())
+    .await
+    .expect("aged");
+    act.hint("sessions", None);
+    act.commit().await.expect("committed");
+    assert!(shop.is_in(&cookie).await);
+    let (seen, left) = times(&shop).await;
+    assert!(seen < 60, "it was not marked as used");
+    assert!((3_500..=3_600).contains(&left), "{left} s left");
+    shop.age_sessions(2).await;
+    assert!(!shop.is_in(&cookie).await);
+}
+
+#[tokio::test]
+async fn what_asks_by_itself_keeps_no_session_alive_and_hears_of_its_end() {
+    let shop = shop().await;
+    let cookie = shop.login("amel@example.dz").await;
+    let token = cookie.split_once('=').expect("a cookie").1;
+    shop.age_sessions(1).await;
+    assert!(shop.sessions.look(token).await.expect("looked").is_some());
+    assert!(times(&shop).await.0 >= 3_600, "looking counted as use");
+    assert!(shop.sessions.find(token).await.expect("found").is_some());
+    shop.post("/logout", &cookie, &[]).await;
+    assert_eq!(shop.sessions.look(token).await.expect("looked"), None);
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_no_session_is_looked_up_once() {
+    let shop = shop().await;
+    let forged = "A".repeat(43);
+    assert_eq!(shop.sessions.known(&forged), Known::Unknown);
+    assert_eq!(shop.sessions.find(&forged).await.expect("looked up"), None);
+    assert_eq!(shop.sessions.known(&forged), Known::Nobody);
+    // Known as nobody, it needs no database any more.
+    shop.test.db.pool().close().await;
+    assert_eq!(shop.sessions.find(&forged).await.expect("known"), None);
+    assert!(shop.sessions.find(&"B".repeat(43)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_seen_a_while_ago_is_told_from_a_cookie_nobody_knows() {
+    let shop = shop().await;
+    let cookie = shop.login("amel@example.dz").await;
+    let token = cookie.split_once('=').expect("a cookie").1;
+    let time = TimeSource::fixed(TimeSource::system().now());
+    let sessions = DbSessions::new(shop.test.db.clone(), time.clone());
+    assert_eq!(sessions.known(token), Known::Unknown);
+    let session = sessions.find(token).await.expect("found").expect("a session");
+    assert_eq!(sessions.known(token), Known::Alive(session));
+    time.advance(chrono::TimeDelta::seconds(5));
+    assert_eq!(sessions.known(token), Known::Stale);
+    sqlx::raw_sql("delete from user_sessions")
+        .execute(&mut sqlx::ConnectOptions::connect(&shop.test.connect).await.expect("the owner"))
+        .await
+        .expect("gone");
+    assert_eq!(sessions.find(token).await.expect("looked up"), None);
+    assert_eq!(sessions.known(token), Known::Nobody);
+}
+
+fn asked(email: &str, password: &str) -> SignIn {
+    SignIn {
+        email: Email::parse(email).expect("an e-mail"),
+        password: password.to_owned(),
+        peer: "192.0.2.7".to_owned(),
+        user_agent: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_began_before_the_password_was_replaced_does_not_end_well() {
+    let shop = shop().await;
+    let db = &shop.test.db;
+    let (asked, right) = (asked("amel@example.dz", PASSWORD), true);
+    let login = async || {
+        let found = sql::find_login(db.pool(), asked.email.as_str()).await;
+        found.expect("looked up").expect("a user")
+    };
+    let before = login().await;
+    // The password is checked now, which takes a while; meanwhile somebody resets it.
+    let mut act = db.begin(&Actor::system(shop.company, "test")).await.expect("an act");
+    let hash = hash_password("cinq chiens bleus".into()).await.expect("a hash");
+    reset_password(&mut act, shop.owner, &hash).await.expect("reset");
+    act.commit().await.expect("committed");
+    let token = service::begin_session(db, &asked, &before, right).await.expect("an answer");
+    assert_eq!(token, None, "the old password opened a session after its end");
+    assert_eq!(shop.audited("identity.sign_in_refused").await, 1);
+
+    let before = login().await;
+    let mut act = db.begin(&Actor::system(shop.company, "test")).await.expect("an act");
+    sqlx::query!(
+        "update users set active = false where company_id = $1 and user_id = $2",
+        shop.company.0,
+        shop.owner
+    )
+    .execute(act.connection())
+    .await
+    .expect("deactivated");
+    act.commit().await.expect("committed");
+    let token = service::begin_session(db, &asked, &before, right).await.expect("an answer");
+    assert_eq!(token, None, "a deactivated user came in");
+}
+
+/// Transactions a try takes that end on disk, as the database counts them: those with a
+/// number of their own.
+async fn numbered_by(shop: &Shop, email: &str) -> i64 {
+    let next = async || {
+        let next = sqlx::query_scalar!(
+            r#"select pg_snapshot_xmax(pg_current_snapshot())::text::bigint as "next!""#
+        );
+        next.fetch_one(shop.test.db.pool()).await.expect("a number")
+    };
+    // Other tests number transactions too: the smallest of a few differences is our own.
+    let mut least = i64::MAX;
+    for _ in 0..8 {
+        let before = next().await;
+        let token = sign_in(&shop.test.db, asked(email, "non non non")).await.expect("an answer");
+        assert_eq!(token, None);
+        least = least.min(next().await - before);
+    }
+    least
+}
+
+#[tokio::test]
+async fn refusing_costs_a_commit_whether_the_address_is_known_or_not() {
+    let shop = shop().await;
+    assert!(numbered_by(&shop, "amel@example.dz").await >= 1);
+    assert!(numbered_by(&shop, "nobody@example.dz").await >= 1, "unknown ones answer sooner");
+    let mut connection = shop.test.db.pool().acquire().await.expect("a connection");
+    let left = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from audit_log where company_id = '00000000-0000-0000-0000-000000000000'"#
+    );
+    assert_eq!(left.fetch_one(&mut *connection).await.expect("a count"), 0, "rows pile up");
+}
+
+#[tokio::test]
+async fn a_form_is_shown_again_with_one_connection_in_all() {
+    let shop = shop().await;
+    let options = DbOptions {
+        connections_max: 1,
+        acquire_timeout: std::time::Duration::from_secs(3),
+        is_durable: false,
+        ..DbOptions::default()
+    };
+    let db = Db::lazy(shop.test.connect.clone(), &options);
+    let sessions = Arc::new(DbSessions::new(db.clone(), TimeSource::system()));
+    let world = World::new(db.clone(), crate::routes::routes(), sessions.clone());
+    let narrow = Shop { test: TestDb { db, ..shop.test }, world, sessions, ..shop };
+    let owner = narrow.login("amel@example.dz").await;
+    let taken = [
+        ("name", "Autre"),
+        ("email", "karim@example.dz"),
+        ("role", "cashier"),
+        ("password", "trois oiseaux verts"),
+    ];
+    assert_eq!(narrow.post("/users/new", &owner, &taken).await.status, 422);
+
+    let page = narrow.world.get("/gateways/new", &owner).await.text();
+    let options = page.split("<select").nth(1).expect("a choice of shops");
+    let store = options.split("value=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let store = store.into_iter().find(|value| Uuid::parse_str(value).is_ok()).expect("a shop");
+    let gateway = [("name", "Comptoir"), ("store_id", store)];
+    assert_eq!(narrow.post("/gateways/new", &owner, &gateway).await.status, 200);
+    assert_eq!(narrow.post("/gateways/new", &owner, &gateway).await.status, 422);
 }
 
 #[tokio::test]

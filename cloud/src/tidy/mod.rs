@@ -2,6 +2,7 @@
 //! a file may be, which words may not stand in the product. A new edge between areas is
 //! a one-line change of a table here, seen in review.
 
+mod paths;
 mod structure;
 mod texts;
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use syn::visit::Visit;
-
+use super::paths::paths;
 use super::{Source, assert_none, sources};
 
 /// Ground: no area's name in here.
@@ -45,96 +44,24 @@ const PLACES: &[(&str, &[&str], &str)] = &[
 ];
 
 /// What pure rules may not name.
-const NOT_IN_MODEL: &[&str] =
-    &["sqlx::query", "warp", "Utc::now", "Local::now", "Instant::now", "std::fs", "async fn"];
+const NOT_IN_MODEL: &[&str] = &[
+    "sqlx::query",
+    "warp",
+    "tokio",
+    "Utc::now",
+    "Local::now",
+    "Instant::now",
+    "SystemTime",
+    "std::env",
+    "std::fs",
+    "async fn",
+];
+
+/// Where a task may be set free: (file, why). Everything else is spawned on a tracker that
+/// the stop waits for.
+const SPAWNS: &[(&str, &str)] = &[("cli/serve.rs", "the life of the process")];
 
 const LINES_MAX: usize = 500;
-
-/// Paths of a file's product code: `crate::…` and those of outside crates.
-#[derive(Default)]
-struct Paths {
-    /// First name after `crate`.
-    own: BTreeSet<String>,
-    /// First name of every path.
-    outside: BTreeSet<String>,
-}
-
-fn is_test_only(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute.parse_args::<syn::Meta>().is_ok_and(|meta| match meta {
-                syn::Meta::Path(path) => path.is_ident("test"),
-                syn::Meta::List(list) => list.tokens.to_string().contains("test"),
-                syn::Meta::NameValue(_) => false,
-            })
-    })
-}
-
-impl Paths {
-    fn tree(&mut self, tree: &syn::UseTree, is_own: bool, is_first: bool) {
-        match tree {
-            syn::UseTree::Path(path) => {
-                let name = path.ident.to_string();
-                if is_first && name == "crate" {
-                    self.tree(&path.tree, true, false);
-                } else if is_own {
-                    self.own.insert(name);
-                } else if is_first {
-                    self.outside.insert(name);
-                }
-            }
-            syn::UseTree::Name(name) if is_own => {
-                self.own.insert(name.ident.to_string());
-            }
-            syn::UseTree::Group(group) => {
-                for tree in &group.items {
-                    self.tree(tree, is_own, is_first);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-impl<'ast> Visit<'ast> for Paths {
-    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
-        if !is_test_only(&item.attrs) {
-            self.tree(&item.tree, false, true);
-        }
-    }
-
-    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        if !is_test_only(&item.attrs) {
-            syn::visit::visit_item_mod(self, item);
-        }
-    }
-
-    fn visit_path(&mut self, path: &'ast syn::Path) {
-        let mut names = path.segments.iter().map(|segment| segment.ident.to_string());
-        let (first, second) = (names.next(), names.next());
-        match (first.as_deref(), second) {
-            (Some("crate"), Some(second)) => {
-                self.own.insert(second);
-            }
-            (Some(first), Some(_)) => {
-                self.outside.insert(first.to_owned());
-            }
-            _ => {}
-        }
-        syn::visit::visit_path(self, path);
-    }
-
-    fn visit_macro(&mut self, made: &'ast syn::Macro) {
-        self.visit_path(&made.path);
-    }
-}
-
-fn paths(source: &Source) -> Paths {
-    let file = syn::parse_file(&source.text).expect("a file that compiles");
-    let mut paths = Paths::default();
-    paths.visit_file(&file);
-    paths
-}
 
 fn line_of(area: &str) -> Option<usize> {
     AREAS.iter().position(|areas| areas.contains(&area))
@@ -231,6 +158,38 @@ fn rules_are_pure() {
         }
     }
     assert_none("rules with input, output or time", &faults);
+}
+
+#[test]
+fn a_task_is_set_free_only_where_it_is_named() {
+    let mut faults = Vec::new();
+    for source in sources("rs").iter().filter(|source| !source.is_test()) {
+        let is_place = SPAWNS.iter().any(|(place, _)| source.path == *place);
+        for (number, line) in product_lines(source) {
+            let code = line.split("//").next().unwrap_or_default();
+            if code.contains("tokio::spawn(") && !is_place {
+                faults.push(format!("{}:{number} sets a task free", source.path));
+            }
+        }
+    }
+    assert_none("tasks without an owner", &faults);
+}
+
+/// clippy reads one file only: the cloud's must say what the workspace's says, and more.
+#[test]
+fn the_clouds_lints_are_the_workspaces_and_more() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let read = |path: String| std::fs::read_to_string(path).expect("a clippy.toml");
+    let (all, own) =
+        (read(format!("{root}/clippy.toml")), read(format!("{root}/cloud/clippy.toml")));
+    let own: BTreeSet<&str> = own.lines().map(str::trim).collect();
+    let missing: Vec<String> = all
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !own.contains(line))
+        .map(str::to_owned)
+        .collect();
+    assert_none("cloud/clippy.toml lacks", &missing);
 }
 
 #[test]

@@ -8,7 +8,8 @@ use super::response::Response;
 /// Seconds a session lives after its last use. The database decides; the cookie outlives
 /// it, because it cannot slide without being sent again on every answer.
 pub const SESSION_SECONDS: u32 = 12 * 60 * 60;
-const COOKIE_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// Seconds a session lives at most, however much it is used; the cookie lives as long.
+pub const SESSION_SECONDS_MAX: u32 = 30 * 24 * 60 * 60;
 
 pub(super) const fn session_name(secure: bool) -> &'static str {
     if secure { "__Host-fournil" } else { "fournil" }
@@ -28,7 +29,7 @@ impl Response {
     /// Gives the browser its session.
     #[must_use]
     pub fn with_session(self, token: &str, secure: bool) -> Self {
-        let session = cookie(session_name(secure), token, secure, Some(COOKIE_SECONDS));
+        let session = cookie(session_name(secure), token, secure, Some(SESSION_SECONDS_MAX));
         self.with_header("set-cookie", &session)
     }
 

@@ -1,6 +1,10 @@
 //! From a request to its response, in one order for every route: path (404), method
-//! (405), session once (401 or the login page), permission (403), rate (429), body
-//! (413, 408), token (403), handler. A panic of a handler becomes a 500 page.
+//! (405), session once, rate (429), sign-in (401 or the login page), permission (403),
+//! body (413, 408), token (403), handler. A panic of a handler becomes a 500 page.
+//!
+//! Everything that may ask the database or render a page costs its caller first: a
+//! cookie nobody knows is paid for by its address before it is looked up, and strangers
+//! pay for refusals and unknown paths too.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -12,6 +16,7 @@ use futures_util::FutureExt;
 use hyper::HeaderMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::body::{self, BodyStream};
 use super::cookies::{is_token, random_token, session_name, visitor_name};
@@ -21,15 +26,17 @@ use super::peer::caller;
 use super::rate::{Allowance, RateLimits};
 use super::request::{Peer, Request};
 use super::response::Response;
-use super::session::{Session, Sessions};
+use super::session::{Known, Session, Sessions};
 use super::table::{Access, Method, RateClass, Route, Table};
 use super::{failure, headers};
 use crate::app::App;
 
 /// Pages and forms: a busy till stays far below it.
 const NORMAL: Allowance = Allowance { burst: 240, refill_ms: 50 };
-/// Login, enrolment.
+/// Login.
 const GUARDED: Allowance = Allowance { burst: 10, refill_ms: 6_000 };
+/// Enrolment: in no hour more than 20 tries, ten saved up and ten that grow back.
+const SCARCE: Allowance = Allowance { burst: 10, refill_ms: 360_000 };
 
 /// Whether the program can work yet; until then every route answers 503.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +101,7 @@ impl Dispatcher {
                 request.params = found.params;
                 self.let_in(&mut request, found.route, asked.body).await
             }
-            Err(error) => Err(self.unknown_to_strangers(&mut request, error).await),
+            Err(error) => Err(self.no_such_route(&mut request, error).await),
         };
         let response = outcome.unwrap_or_else(|error| failure::response(&request, &error));
         let response = with_visitor_token(&request, response);
@@ -102,7 +109,7 @@ impl Dispatcher {
         let label = route.map_or("none", |route| route.path);
         let named = method.map_or("OTHER", Method::as_str);
         self.metrics.answered(label, named, response.status(), started.elapsed());
-        let mut response = response.into_warp(is_head, self.stop.clone());
+        let mut response = response.into_warp(is_head, self.ends(&request, route));
         headers::secure(response.headers_mut(), strict);
         response
     }
@@ -125,11 +132,18 @@ impl Dispatcher {
     }
 
     /// The session is looked up for error pages too, so that they carry the menu.
-    async fn unknown_to_strangers(&self, request: &mut Request, error: Error) -> Error {
-        if self.readiness.is_ready() {
-            request.session = self.session(request).await.unwrap_or(None);
+    async fn no_such_route(&self, request: &mut Request, error: Error) -> Error {
+        if !self.readiness.is_ready() {
+            return error;
         }
-        error
+        match self.session(request).await {
+            Ok(session) => {
+                request.session = session;
+                self.check_rate(request, None).err().unwrap_or(error)
+            }
+            Err(tired @ Error::TooMany(_)) => tired,
+            Err(_) => error,
+        }
     }
 
     async fn let_in(
@@ -143,8 +157,8 @@ impl Dispatcher {
         }
         request.session = self.session(request).await?;
         request.visitor_csrf = visitor_token(request, route)?;
+        self.check_rate(request, Some(route))?;
         check_access(route.access, request.session.as_ref())?;
-        self.check_rate(request, route)?;
         if route.method != Method::Get {
             let bytes_max = route.body_bytes_max;
             request.body =
@@ -159,23 +173,101 @@ impl Dispatcher {
     }
 
     async fn session(&self, request: &Request) -> Result<Option<Session>> {
-        match request.cookie(session_name(request.secure)) {
-            Some(cookie) if is_token(cookie) => self.sessions.find(cookie).await,
-            _ => Ok(None),
+        let cookie = request.cookie(session_name(request.secure));
+        let Some(cookie) = cookie.filter(|cookie| is_token(cookie)) else { return Ok(None) };
+        match self.sessions.known(cookie) {
+            Known::Alive(session) => return Ok(Some(session)),
+            Known::Nobody => return Ok(None),
+            // Bounded by the number of people: their address need not pay, so that one
+            // bad machine of a shop does not sign the others out.
+            Known::Stale => {}
+            Known::Unknown => self.take(&address_key(request), NORMAL)?,
         }
+        self.sessions.find(cookie).await
     }
 
     /// Guarded routes count by address alone, others by user where there is one: a shop's
-    /// people share one address.
-    fn check_rate(&self, request: &Request, route: &Route) -> Result<()> {
-        let address = caller(request.peer.0);
-        let (key, allowance) = match (route.rate, &request.session) {
-            (RateClass::Guarded, _) => (format!("{}:{address}", route.path), GUARDED),
-            (RateClass::Normal, Some(session)) => (format!("user:{}", session.user_id), NORMAL),
-            (RateClass::Normal, None) => (format!("address:{address}"), NORMAL),
+    /// people share one address. `None` is a path that does not exist.
+    fn check_rate(&self, request: &Request, route: Option<&Route>) -> Result<()> {
+        let class = route.map_or(RateClass::Normal, |route| route.rate);
+        let own = || {
+            let path = route.map_or("", |route| route.path);
+            format!("{path}:{}", caller(request.peer.0))
         };
-        self.limits.take(&key, allowance, self.app.time.now()).map_err(Error::TooMany)
+        match (class, &request.session) {
+            (RateClass::Guarded, _) => self.take(&own(), GUARDED),
+            (RateClass::Scarce, _) => self.take(&own(), SCARCE),
+            (RateClass::Normal, Some(user)) => self.take(&format!("user:{}", user.user_id), NORMAL),
+            (RateClass::Normal, None) => self.take(&address_key(request), NORMAL),
+        }
     }
+
+    fn take(&self, key: &str, allowance: Allowance) -> Result<()> {
+        self.limits.take(key, allowance, self.app.time.now()).map_err(Error::TooMany)
+    }
+
+    /// What ends a stream of events: the server, and the session that was let in.
+    fn ends(&self, request: &Request, route: Option<&Route>) -> Ends {
+        let cookie = request.session_cookie().map(str::to_owned);
+        let signed_in = request.session.as_ref().zip(cookie).map(|(session, cookie)| SignedIn {
+            sessions: Arc::clone(&self.sessions),
+            cookie,
+            user_id: session.user_id,
+            access: route.map_or(Access::SignedIn, |route| route.access),
+        });
+        Ends { stop: self.stop.clone(), signed_in }
+    }
+}
+
+/// Who let a stream of events in, asked again for as long as it flows.
+struct SignedIn {
+    sessions: Arc<dyn Sessions>,
+    cookie: String,
+    user_id: Uuid,
+    access: Access,
+}
+
+impl SignedIn {
+    /// False once the session ended, is somebody else's or lost the permission. With the
+    /// database away nothing is known and the stream goes on; its life is bounded anyway.
+    async fn may_go_on(&self) -> bool {
+        match self.sessions.look(&self.cookie).await {
+            Ok(session) => {
+                let session = session.filter(|session| session.user_id == self.user_id);
+                session.is_some() && check_access(self.access, session.as_ref()).is_ok()
+            }
+            Err(_) => true,
+        }
+    }
+}
+
+/// What ends a stream of events before its own end.
+pub(super) struct Ends {
+    stop: CancellationToken,
+    signed_in: Option<SignedIn>,
+}
+
+impl Ends {
+    /// Returns when the stream must end. Cancel safe: it only asks and waits.
+    pub(super) async fn come(self, ask_every: Duration) {
+        let ended = async {
+            let Some(signed_in) = self.signed_in else { return std::future::pending().await };
+            loop {
+                tokio::time::sleep(ask_every).await;
+                if !signed_in.may_go_on().await {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = ended => {}
+        }
+    }
+}
+
+fn address_key(request: &Request) -> String {
+    format!("address:{}", caller(request.peer.0))
 }
 
 fn check_access(access: Access, session: Option<&Session>) -> Result<()> {

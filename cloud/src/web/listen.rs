@@ -2,7 +2,8 @@
 //!
 //! warp's own server has no header timeout, no TLS and does not wait for upgraded
 //! sockets. Here a connection costs a permit before its handshake; what is past a bound
-//! is closed at once and counted, never queued.
+//! is closed at once and counted, never queued. An upgrade ends the connection for hyper
+//! but not for us: the tunnel takes the [`Seat`] along and gives it back at its own end.
 
 use std::collections::HashMap;
 use std::io;
@@ -20,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::metrics::Metrics;
 use super::peer::{Via, caller};
 use super::server::Server;
 use super::upgrade::TunnelStream;
@@ -54,6 +56,7 @@ impl Server {
             by_address: Arc::default(),
             connections: connections.clone(),
             graceful: Arc::clone(&graceful),
+            metrics: Arc::clone(&self.metrics),
         };
         let accepting = listeners.into_iter().map(|listener| self.accept(listener, &doors));
         futures_util::future::join_all(accepting).await;
@@ -118,15 +121,12 @@ impl Server {
         let (server, tls) = (self.clone(), tls.cloned());
         let watcher = doors.graceful.watcher();
         doors.connections.spawn(async move {
-            server.metrics.connections_open.inc();
-            let served = server.serve(socket, ip, tls, watcher);
+            let served = server.serve(socket, ip, tls, (seat, watcher));
             // Cancel safe: dropping a connection closes it, which is what a cut means.
             tokio::select! {
                 () = served => {}
                 () = server.cut.cancelled() => {}
             }
-            server.metrics.connections_open.dec();
-            drop(seat);
         });
     }
 
@@ -135,7 +135,7 @@ impl Server {
         socket: TcpStream,
         ip: IpAddr,
         tls: Option<TlsAcceptor>,
-        watcher: hyper_util::server::graceful::Watcher,
+        (seat, watcher): (Arc<Seat>, hyper_util::server::graceful::Watcher),
     ) {
         tune(&socket);
         let is_tls = tls.is_some();
@@ -143,6 +143,7 @@ impl Server {
         let filtered = warp::service(self.filter.clone());
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(Via { ip, tls: is_tls });
+            request.extensions_mut().insert(Arc::clone(&seat));
             filtered.clone().call(request)
         });
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
@@ -185,17 +186,21 @@ struct Doors {
     by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
     connections: TaskTracker,
     graceful: Arc<GracefulShutdown>,
+    metrics: Arc<Metrics>,
 }
 
-/// A connection's place; dropped, it is free again.
-struct Seat {
+/// A socket's place, from its acceptance to its end, upgraded or not; dropped, it is
+/// free again.
+#[derive(Debug)]
+pub(super) struct Seat {
     caller: IpAddr,
     by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    metrics: Arc<Metrics>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Doors {
-    fn seat(&self, ip: IpAddr, address_max: Option<usize>) -> Result<Seat, &'static str> {
+    fn seat(&self, ip: IpAddr, address_max: Option<usize>) -> Result<Arc<Seat>, &'static str> {
         let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| "full")?;
         let caller = caller(ip);
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,12 +209,15 @@ impl Doors {
             return Err("address");
         }
         *count += 1;
-        Ok(Seat { caller, by_address: Arc::clone(&self.by_address), _permit: permit })
+        let (by_address, metrics) = (Arc::clone(&self.by_address), Arc::clone(&self.metrics));
+        metrics.connections_open.inc();
+        Ok(Arc::new(Seat { caller, by_address, metrics, _permit: permit }))
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.metrics.connections_open.dec();
         let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = by_address.get_mut(&self.caller) {
             *count -= 1;

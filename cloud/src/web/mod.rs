@@ -32,7 +32,7 @@ mod tests;
 mod tls;
 pub mod upgrade;
 
-pub use cookies::{NoRandomness, SESSION_SECONDS, random_token};
+pub use cookies::{NoRandomness, SESSION_SECONDS, SESSION_SECONDS_MAX, random_token};
 pub use dispatch::Readiness;
 pub use error::{Error, Faults, FieldFault, Result};
 pub use listen::Listener;
@@ -43,7 +43,7 @@ pub use rate::{Allowance, RateLimits};
 pub use request::{Peer, Request};
 pub use response::Response;
 pub use server::{Server, ServerLimits, ServerParts};
-pub use session::{Permission, Session, Sessions};
+pub use session::{Known, Looked, Permission, Session, Sessions};
 pub use table::{
     Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put,
 };

@@ -1,7 +1,7 @@
 //! Where a request really came from: the socket's address, or what a proxy we were
 //! told to trust says of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use hyper::HeaderMap;
@@ -76,19 +76,37 @@ impl Proxies {
         if !self.trusts(ip) {
             return (Peer(ip), via.tls);
         }
-        // The right-most address that is not one of our proxies: everything left of it
-        // was written by the client and may be a lie.
-        let mut forwarded = headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|part| part.trim().parse::<IpAddr>().ok())
-            .map(|ip| ip.to_canonical());
-        let client = forwarded.rfind(|ip| !self.trusts(*ip)).unwrap_or(ip);
+        let client = self.client(ip, headers);
         let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
         (Peer(client), via.tls || proto == Some("https"))
     }
+}
+
+impl Proxies {
+    /// The right-most address that is not one of our proxies: everything left of it was
+    /// written by the client and may be a lie. What cannot be read ends the walk too, at
+    /// the last proxy that is known: passing over it would reach the client's own words.
+    fn client(&self, proxy: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let mut known = proxy;
+        for value in headers.get_all("x-forwarded-for").iter().rev() {
+            let Ok(value) = value.to_str() else { return known };
+            for part in value.rsplit(',') {
+                let Some(ip) = forwarded(part.trim()) else { return known };
+                known = ip.to_canonical();
+                if !self.trusts(known) {
+                    return known;
+                }
+            }
+        }
+        known
+    }
+}
+
+/// An address as proxies write it: bare, `ip:port`, `[v6]` or `[v6]:port`.
+fn forwarded(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    bare.parse().ok().or_else(with_port)
 }
 
 /// What counts as one caller: an IPv4 address, or the /64 an IPv6 host may roam in.
@@ -130,6 +148,33 @@ mod tests {
         let (peer, secure) = proxies.peer(via("::ffff:127.0.0.1"), &forged);
         assert_eq!(peer.0.to_string(), "203.0.113.9");
         assert!(secure);
+    }
+
+    #[test]
+    fn what_a_proxy_wrote_and_we_cannot_read_hides_the_clients_own_words() {
+        let proxies = Proxies(vec!["127.0.0.0/8".parse().expect("a network")]);
+        let peer = |forwarded: &str| proxies.peer(via("127.0.0.1"), &headers(forwarded)).0;
+        for unreadable in ["1.2.3.4, unknown", "1.2.3.4,", "1.2.3.4, _hidden, 127.0.0.1"] {
+            assert_eq!(peer(unreadable).0.to_string(), "127.0.0.1", "{unreadable}");
+        }
+        let mut bytes = headers("1.2.3.4");
+        let odd = hyper::header::HeaderValue::from_bytes(b"203.0.113.9\xff").expect("a header");
+        bytes.append("x-forwarded-for", odd);
+        assert_eq!(proxies.peer(via("127.0.0.1"), &bytes).0.0.to_string(), "127.0.0.1");
+    }
+
+    #[test]
+    fn an_address_may_come_with_its_port() {
+        let proxies = Proxies(vec!["127.0.0.0/8".parse().expect("a network")]);
+        for (written, meant) in [
+            ("1.2.3.4, 203.0.113.9:40112", "203.0.113.9"),
+            ("1.2.3.4, [2001:db8::7]:40112, 127.0.0.2:1", "2001:db8::7"),
+            ("1.2.3.4, [2001:db8::7]", "2001:db8::7"),
+            ("1.2.3.4, 2001:db8::7", "2001:db8::7"),
+        ] {
+            let (peer, _) = proxies.peer(via("127.0.0.1"), &headers(written));
+            assert_eq!(peer.0.to_string(), meant, "{written}");
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! falls through from one to the next.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warp::filters::BoxedFilter;
@@ -23,6 +24,11 @@ use super::table::Table;
 use super::upgrade::{TunnelHandler, Upgrades};
 use super::{assets, body, headers};
 use crate::app::App;
+
+/// How long an answer of the database to `/readyz` is used again.
+const PROBE_LIFE: TimeDelta = TimeDelta::seconds(1);
+/// A database that takes longer could not serve a page either.
+const PROBE_MAX: Duration = Duration::from_secs(2);
 
 /// Bounds of the listeners. Each has a metric or a log line for what it turns away.
 #[derive(Debug, Clone)]
@@ -169,21 +175,44 @@ fn files() -> BoxedFilter<(warp::reply::Response,)> {
 /// `/healthz`: the process answers. `/readyz`: it could serve a page now.
 fn health(dispatcher: &Dispatcher) -> BoxedFilter<(warp::reply::Response,)> {
     let alive = warp::path!("healthz").map(|| plain(200, "ok\n"));
-    let dispatcher = dispatcher.clone();
+    let (dispatcher, probe) = (dispatcher.clone(), Arc::new(Probe::default()));
     let ready = warp::path!("readyz").then(move || {
-        let dispatcher = dispatcher.clone();
+        let (dispatcher, probe) = (dispatcher.clone(), Arc::clone(&probe));
         async move {
             let is_ready = dispatcher.readiness.is_ready()
                 && !dispatcher.stop.is_cancelled()
-                && answers_in_time(&dispatcher.app).await;
+                && probe.answers(&dispatcher.app).await;
             if is_ready { plain(200, "ready\n") } else { plain(503, "not ready\n") }
         }
     });
     alive.or(ready).unify().boxed()
 }
 
-async fn answers_in_time(app: &App) -> bool {
-    tokio::time::timeout(Duration::from_secs(2), app.db.is_ready()).await.unwrap_or(false)
+/// The last look at the database. Anybody may ask for `/readyz`, as often as they like:
+/// one statement a second answers all of them.
+#[derive(Debug, Default)]
+struct Probe {
+    last: Mutex<Option<(DateTime<Utc>, bool)>>,
+}
+
+impl Probe {
+    async fn answers(&self, app: &App) -> bool {
+        let now = app.time.now();
+        {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let (at, answer) = last.unwrap_or((DateTime::UNIX_EPOCH, false));
+            // A clock set back must not keep an answer for hours.
+            if (now - at).abs() < PROBE_LIFE {
+                return answer;
+            }
+            // Who comes while this one asks gets the answer before.
+            *last = Some((now, answer));
+        }
+        let asked = tokio::time::timeout(PROBE_MAX, app.db.is_ready());
+        let answer = asked.await.unwrap_or(false);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, answer));
+        answer
+    }
 }
 
 fn plain(status: u16, text: &'static str) -> warp::reply::Response {

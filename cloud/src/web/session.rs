@@ -44,11 +44,30 @@ impl Session {
     }
 }
 
+/// What is known of a cookie value without a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It is this session, seen a moment ago.
+    Alive(Session),
+    /// It was a session when last looked at, some time ago.
+    Stale,
+    /// It is none.
+    Nobody,
+    /// Only a look-up tells.
+    Unknown,
+}
+
+/// A session being looked up.
+pub type Looked<'a> = Pin<Box<dyn Future<Output = super::Result<Option<Session>>> + Send + 'a>>;
+
 /// How the table finds out who is asking; implemented by the identity area.
 pub trait Sessions: Send + Sync + 'static {
-    /// The session behind a cookie value, if it is alive.
-    fn find<'a>(
-        &'a self,
-        cookie: &'a str,
-    ) -> Pin<Box<dyn Future<Output = super::Result<Option<Session>>> + Send + 'a>>;
+    /// What is known of a cookie value without asking anybody.
+    fn known(&self, cookie: &str) -> Known;
+
+    /// The session behind a cookie value, if it is alive; counts as its use.
+    fn find<'a>(&'a self, cookie: &'a str) -> Looked<'a>;
+
+    /// The same without counting as use: what asks by itself keeps no session alive.
+    fn look<'a>(&'a self, cookie: &'a str) -> Looked<'a>;
 }

@@ -1,7 +1,7 @@
 //! The route table and its one dispatcher.
 //!
-//! Order of checks: path (404), method (405), session once (401), permission (403),
-//! rate (429), body to the route's limit (413), handler. A panic in a handler
+//! Order of checks: path (404), method (405), session once, rate (429), sign-in (401),
+//! permission (403), body to the route's limit (413), handler. A panic in a handler
 //! becomes a 500 page.
 
 use std::collections::HashMap;
@@ -62,8 +62,10 @@ pub enum Access {
 pub enum RateClass {
     /// Pages and forms: generous.
     Normal,
-    /// Login, enrolment: a few a minute per address.
+    /// Login: a few a minute per address, for a shop's people share one.
     Guarded,
+    /// Enrolment: a few an hour per address; nobody has many machines to enrol.
+    Scarce,
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
@@ -95,6 +97,13 @@ impl Route {
     #[must_use]
     pub const fn guarded(mut self) -> Self {
         self.rate = RateClass::Guarded;
+        self
+    }
+
+    /// Guards a route that is needed a few times in a gateway's life.
+    #[must_use]
+    pub const fn scarce(mut self) -> Self {
+        self.rate = RateClass::Scarce;
         self
     }
 

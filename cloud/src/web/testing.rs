@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -18,8 +17,8 @@ use uuid::Uuid;
 use super::peer::Via;
 use super::upgrade::{TunnelHandler, no_tunnels};
 use super::{
-    Metrics, Permission, Proxies, Readiness, Route, Server, ServerLimits, ServerParts, Session,
-    Sessions, Table,
+    Known, Looked, Metrics, Permission, Proxies, Readiness, Route, Server, ServerLimits,
+    ServerParts, Session, Sessions, Table,
 };
 use crate::app::App;
 use crate::db::{CompanyId, Db, DbOptions};
@@ -32,7 +31,10 @@ pub(crate) const CSRF: &str = "the-token-of-the-form";
 
 /// Sessions that exist because a test says so, by cookie.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KnownSessions(HashMap<String, Session>);
+pub(crate) struct KnownSessions {
+    by_cookie: Arc<Mutex<HashMap<String, Session>>>,
+    looks: Arc<AtomicU32>,
+}
 
 impl KnownSessions {
     /// A session holding these permissions; gives its cookie.
@@ -50,17 +52,35 @@ impl KnownSessions {
             language: "fr".to_owned(),
         };
         let cookie = super::random_token().expect("randomness");
-        self.0.insert(cookie.clone(), session);
+        self.by_cookie.lock().expect("the lock").insert(cookie.clone(), session);
         cookie
+    }
+
+    /// Ends a session, as signing out does.
+    pub(crate) fn end(&self, cookie: &str) {
+        self.by_cookie.lock().expect("the lock").remove(cookie);
+    }
+
+    /// How many look-ups a database would have had to answer.
+    pub(crate) fn looks(&self) -> u32 {
+        self.looks.load(Ordering::Relaxed)
     }
 }
 
 impl Sessions for KnownSessions {
-    fn find<'a>(
-        &'a self,
-        cookie: &'a str,
-    ) -> Pin<Box<dyn Future<Output = super::Result<Option<Session>>> + Send + 'a>> {
-        Box::pin(async move { Ok(self.0.get(cookie).cloned()) })
+    fn known(&self, cookie: &str) -> Known {
+        let by_cookie = self.by_cookie.lock().expect("the lock");
+        by_cookie.get(cookie).cloned().map_or(Known::Unknown, Known::Alive)
+    }
+
+    fn find<'a>(&'a self, cookie: &'a str) -> Looked<'a> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.look(cookie)
+    }
+
+    fn look<'a>(&'a self, cookie: &'a str) -> Looked<'a> {
+        let found = self.by_cookie.lock().expect("the lock").get(cookie).cloned();
+        Box::pin(async move { Ok(found) })
     }
 }
 
@@ -164,15 +184,23 @@ impl World {
         self.send_from(IpAddr::V4(address.into()), request).await
     }
 
-    pub(crate) async fn send_from(
+    /// The answer with its body still flowing.
+    pub(crate) async fn open(
         &self,
         ip: IpAddr,
         mut request: hyper::Request<Full<Bytes>>,
-    ) -> Answer {
+    ) -> warp::reply::Response {
         request.extensions_mut().insert(Via { ip, tls: true });
         let mut service = warp::service(self.server.filter.clone());
-        let response = service.call(request).await.expect("warp does not fail");
-        let (parts, body) = response.into_parts();
+        service.call(request).await.expect("warp does not fail")
+    }
+
+    pub(crate) async fn send_from(
+        &self,
+        ip: IpAddr,
+        request: hyper::Request<Full<Bytes>>,
+    ) -> Answer {
+        let (parts, body) = self.open(ip, request).await.into_parts();
         let is_stream = parts
             .headers
             .get("content-type")

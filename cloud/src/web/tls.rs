@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -55,6 +55,10 @@ pub enum TlsError {
     File { path: PathBuf, source: io::Error },
     #[error("{} is no usable PEM: {what}", .path.display())]
     Content { path: PathBuf, what: String },
+    /// One file of the authority without the other: making both anew would give the shops
+    /// an authority that nobody trusts.
+    #[error("{} is missing beside {}", .missing.display(), .present.display())]
+    HalfAuthority { missing: PathBuf, present: PathBuf },
     #[error("a certificate could not be made")]
     Made(#[from] rcgen::Error),
     #[error("TLS refuses the certificate or key")]
@@ -163,7 +167,7 @@ fn ensure(
     fs::create_dir_all(dir).map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
     let (ca_file, ca_key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
     let (cert_file, key_file) = (dir.join("server.pem"), dir.join("server.key"));
-    if !(ca_file.exists() && ca_key_file.exists()) {
+    if !has_authority(&ca_file, &ca_key_file)? {
         let key = KeyPair::generate()?;
         let mut params = authority_params();
         set_validity(&mut params, now - TimeDelta::days(1), now + TimeDelta::days(CA_DAYS));
@@ -191,6 +195,22 @@ fn ensure(
     write(&cert_file, &cert.pem(), 0o644)?;
     tracing::info!(tls.names = names.join(", "), "a certificate was made");
     Ok((cert_file, key_file))
+}
+
+/// True when the authority is there, false when nothing of it is.
+fn has_authority(ca_file: &Path, ca_key_file: &Path) -> Result<bool, TlsError> {
+    let is_there = |path: &Path| {
+        path.try_exists().map_err(|source| TlsError::File { path: path.to_owned(), source })
+    };
+    let half = |missing: &Path, present: &Path| {
+        Err(TlsError::HalfAuthority { missing: missing.to_owned(), present: present.to_owned() })
+    };
+    match (is_there(ca_file)?, is_there(ca_key_file)?) {
+        (true, true) => Ok(true),
+        (false, false) => Ok(false),
+        (true, false) => half(ca_key_file, ca_file),
+        (false, true) => half(ca_file, ca_key_file),
+    }
 }
 
 /// The same each time: a certificate's issuer must be the authority's subject to the byte.
@@ -232,15 +252,24 @@ fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, until: Date
     params.not_after = date_time_ymd(until.year(), until.month() as u8, until.day() as u8);
 }
 
-/// Writes beside and moves into place, so that a reader never sees half a file.
+/// Writes beside and moves into place, so that a reader never sees half a file. What a
+/// crash left beside is taken away first: a key written into it would be readable by
+/// whoever may read that. The rights are widened only when the file is whole.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let fault = |source| TlsError::File { path: path.to_owned(), source };
     let beside = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(mode);
-    let mut file = options.open(&beside).map_err(fault)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fault)?;
-    fs::rename(&beside, path).map_err(fault)
+    let written = || {
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    written().map_err(|source| TlsError::File { path: path.to_owned(), source })
 }
 
 /// The names every private certificate carries beside the public one.
@@ -291,7 +320,6 @@ mod tests {
 
     #[test]
     fn keys_are_the_owners_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().expect("a folder");
         let source = CertificateSource::Auto { dir: folder.path().to_owned(), names: names() };
         Certificate::load(source, instant(1_790_000_000_000)).expect("a certificate");
@@ -299,6 +327,43 @@ mod tests {
             let mode = fs::metadata(folder.path().join(file)).expect("the key").permissions();
             assert_eq!(mode.mode() & 0o777, 0o600, "{file}");
         }
+    }
+
+    #[test]
+    fn half_an_authority_is_an_error_that_names_the_file_to_bring_back() {
+        for (gone, left) in [("ca.key", "ca.pem"), ("ca.pem", "ca.key")] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let dir = folder.path().to_owned();
+            let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
+            let now = instant(1_790_000_000_000);
+            Certificate::load(source.clone(), now).expect("a certificate");
+            let kept = fs::read(dir.join(left)).expect("a file");
+            fs::remove_file(dir.join(gone)).expect("removed");
+            let error = Certificate::load(source, now).expect_err("half an authority");
+            let TlsError::HalfAuthority { missing, present } = error else { panic!("{error}") };
+            assert_eq!((missing, present), (dir.join(gone), dir.join(left)));
+            assert_eq!(fs::read(dir.join(left)).expect("a file"), kept, "it was written over");
+            assert!(!dir.join(gone).exists(), "another one was made");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_beside_gives_a_key_no_readers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for left in ["server.new", "ca.new"] {
+            fs::write(folder.path().join(left), "left").expect("written");
+            let open = fs::Permissions::from_mode(0o666);
+            fs::set_permissions(folder.path().join(left), open).expect("open to all");
+        }
+        let source = CertificateSource::Auto { dir: folder.path().to_owned(), names: names() };
+        Certificate::load(source, instant(1_790_000_000_000)).expect("a certificate");
+        for (file, wanted) in
+            [("ca.key", 0o600), ("server.key", 0o600), ("ca.pem", 0o644), ("server.pem", 0o644)]
+        {
+            let mode = fs::metadata(folder.path().join(file)).expect("a file").permissions();
+            assert_eq!(mode.mode() & 0o777, wanted, "{file}");
+        }
+        assert!(!folder.path().join("server.new").exists());
     }
 
     #[test]

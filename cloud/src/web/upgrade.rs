@@ -29,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
+use super::listen::Seat;
 use super::metrics::Metrics;
 use super::peer::{Proxies, Via};
 use super::request::Peer;
@@ -136,9 +137,10 @@ impl Upgrades {
             .and(warp::header::headers_cloned())
             .and(warp::ext::get::<Via>())
             .and(warp::ext::optional::<OnUpgrade>())
-            .then(move |method, headers: HeaderMap, via: Via, upgrade| {
+            .and(warp::ext::optional::<Arc<Seat>>())
+            .then(move |method, headers: HeaderMap, via: Via, upgrade, seat| {
                 let upgrades = self.clone();
-                async move { upgrades.answer(&method, &headers, via, upgrade) }
+                async move { upgrades.answer(&method, &headers, via, (upgrade, seat)) }
             })
             .boxed()
     }
@@ -148,7 +150,7 @@ impl Upgrades {
         method: &hyper::Method,
         headers: &HeaderMap,
         via: Via,
-        upgrade: Option<OnUpgrade>,
+        (upgrade, seat): (Option<OnUpgrade>, Option<Arc<Seat>>),
     ) -> warp::reply::Response {
         if self.stop.is_cancelled() {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "draining; connect again");
@@ -157,7 +159,7 @@ impl Upgrades {
             Ok(key) => key,
             Err((status, what)) => return refusal(status, what),
         };
-        let Some(upgrade) = upgrade else {
+        let (Some(upgrade), Some(seat)) = (upgrade, seat) else {
             return refusal(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
         };
         let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes()));
@@ -166,7 +168,7 @@ impl Upgrades {
         };
         let peer = self.proxies.peer(via, headers).0;
         let tracker = self.tracker.clone();
-        tracker.spawn(self.run(upgrade, peer));
+        tracker.spawn(self.run(upgrade, peer, seat));
 
         let mut response = refusal(StatusCode::SWITCHING_PROTOCOLS, "");
         let headers = response.headers_mut();
@@ -177,7 +179,9 @@ impl Upgrades {
         response
     }
 
-    async fn run(self, upgrade: OnUpgrade, peer: Peer) {
+    /// Holds the seat to the end: hyper is done with the connection at the upgrade, and
+    /// without it one address could open sockets without bound.
+    async fn run(self, upgrade: OnUpgrade, peer: Peer, _seat: Arc<Seat>) {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {

@@ -19,7 +19,7 @@ use crate::web::{Access, Error, Page, Request, Response, Result, Route, get, pos
 pub(super) fn routes() -> Vec<Route> {
     vec![
         post("/gateway/enrol", Access::Public, redeem)
-            .guarded()
+            .scarce()
             .with_body_bytes_max(ENROL_BYTES_MAX),
         get("/gateways/new", MANAGE, show_new),
         post("/gateways/new", MANAGE, create),
@@ -116,10 +116,12 @@ async fn create(request: Request) -> Result<Response> {
                 }
                 _ => return Err(error.into()),
             };
+            // The page reads by a connection of its own; see `enrol::new_code`.
+            drop(act);
             return new_page(&request, form, Some(fault)).await;
         }
     };
-    let code = enrol::new_code(db, &mut act, gateway_id).await?;
+    let code = enrol::new_code(&mut act, gateway_id).await?;
     act.commit_with(&gateway_id).await?;
     code_page(&request, gateway_id, &form.name, code)
 }
@@ -134,7 +136,7 @@ async fn new_code(request: Request) -> Result<Response> {
     let Begun::Fresh(mut act) = begun else {
         return shown_before(&request, &begun);
     };
-    let code = enrol::new_code(db, &mut act, gateway.gateway_id).await?;
+    let code = enrol::new_code(&mut act, gateway.gateway_id).await?;
     act.commit_with(&gateway.gateway_id).await?;
     code_page(&request, gateway.gateway_id, &gateway.name, code)
 }

@@ -1,15 +1,15 @@
 //! Statements of enrolment: codes, keys, the birth and the end of a gateway.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::db::{CompanyId, DbError};
 
 /// The key that codes are hashed with.
-pub(in crate::gateways) async fn secret(pool: &PgPool) -> Result<Vec<u8>, DbError> {
+pub(in crate::gateways) async fn secret(executor: impl PgExecutor<'_>) -> Result<Vec<u8>, DbError> {
     let secret = sqlx::query_scalar!(r#"select gateways_enrolment_secret() as "secret!""#)
-        .fetch_one(pool)
+        .fetch_one(executor)
         .await?;
     Ok(secret)
 }

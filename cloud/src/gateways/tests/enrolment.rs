@@ -82,7 +82,7 @@ async fn a_new_code_ends_the_one_before() {
     let test = TestDb::new().await;
     let (gateway_id, first) = waiting(&test, "Comptoir").await;
     let mut act = test.db.begin(&test.actor()).await.expect("act");
-    let second = enrol::new_code(&test.db, &mut act, gateway_id).await.expect("code");
+    let second = enrol::new_code(&mut act, gateway_id).await.expect("code");
     act.commit().await.expect("commit");
     let time = TimeSource::system();
     let outcome = redeem(&test.db, &time, &request(&first, &new_key())).await;

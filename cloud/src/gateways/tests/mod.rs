@@ -221,7 +221,7 @@ async fn enrolled(test: &TestDb, name: &str) -> (Uuid, Ed25519KeyPair) {
 async fn waiting(test: &TestDb, name: &str) -> (Uuid, String) {
     let mut act = test.db.begin(&test.actor()).await.expect("act");
     let gateway_id = enrol::create_gateway(&mut act, test.store, name).await.expect("gateway");
-    let code = enrol::new_code(&test.db, &mut act, gateway_id).await.expect("code");
+    let code = enrol::new_code(&mut act, gateway_id).await.expect("code");
     act.commit().await.expect("commit");
     (gateway_id, code.code)
 }

@@ -107,7 +107,12 @@ async fn create(request: Request) -> Result<Response> {
                     act.commit_with(&user_id).await?;
                     user_id
                 }
-                Err(error) => return told_on_form(&request, form, error).await,
+                Err(error) => {
+                    // The page reads by a connection of its own: with the act still open
+                    // a full pool would wait for itself.
+                    drop(act);
+                    return told_on_form(&request, form, error).await;
+                }
             },
         };
     Ok(Response::see_other(&format!("/users/{user_id}?saved=true")))

@@ -40,6 +40,10 @@ fn routes() -> Vec<Route> {
         post("/guarded", Access::Public, length).guarded(),
         get("/falls", Access::Public, falls),
         get("/faults", Access::Public, faults),
+        post("/scarce", Access::Public, length).scarce(),
+        get("/flow", Access::Needs(HELD), async |_: Request| {
+            Ok(Response::events(futures_util::stream::pending()))
+        }),
         get("/named/{name}", Access::Public, async |request: Request| {
             Ok(Response::text(request.param::<String>("name")?))
         }),
@@ -156,6 +160,91 @@ async fn a_guarded_route_tires_one_address_and_not_the_others() {
     assert_eq!(world.send(asked()).await.status, 403);
     world.time.advance(chrono::TimeDelta::seconds(6));
     assert_eq!(world.send_from(address, asked()).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_scarce_route_is_open_twenty_times_in_the_first_hour() {
+    let (world, _) = world();
+    let address = "203.0.113.7".parse().expect("an address");
+    let mut let_in = 0;
+    for _minute in 0..60 {
+        for _ in 0..11 {
+            let answer = world.send_from(address, request("POST", "/scarce", "", "")).await;
+            let_in += u32::from(answer.status != 429);
+        }
+        world.time.advance(chrono::TimeDelta::minutes(1));
+    }
+    assert!((19..=20).contains(&let_in), "{let_in}");
+}
+
+#[tokio::test]
+async fn cookies_that_nobody_knows_are_paid_for_before_they_are_looked_up() {
+    let sessions = KnownSessions::default();
+    let world = World::new(no_database(), routes(), Arc::new(sessions.clone()));
+    let address = "203.0.113.7".parse().expect("an address");
+    let mut refused = 0;
+    for number in 0..1_000 {
+        let path = ["/open", "/held", "/nowhere", "/assets-of/none"][number % 4];
+        let forged = format!("{number:0>43}");
+        let answer = world.send_from(address, request("GET", path, &forged, "")).await;
+        refused += u32::from(answer.status == 429);
+    }
+    assert!(sessions.looks() <= 240, "{} look-ups", sessions.looks());
+    assert!(refused >= 750, "{refused}");
+}
+
+#[tokio::test]
+async fn strangers_pay_for_refusals_and_unknown_paths_and_people_go_on() {
+    let mut sessions = KnownSessions::default();
+    let cookie = sessions.with(CompanyId(uuid::Uuid::now_v7()), "tester", &[HELD]);
+    let world = World::new(no_database(), routes(), Arc::new(sessions));
+    let address = "203.0.113.7".parse().expect("an address");
+    for path in ["/held", "/nowhere"] {
+        let mut last = 0;
+        for _ in 0..241 {
+            last = world.send_from(address, request("GET", path, "", "")).await.status;
+        }
+        assert_eq!(last, 429, "{path}");
+        world.time.advance(chrono::TimeDelta::hours(1));
+    }
+    for _ in 0..241 {
+        world.send_from(address, request("GET", "/nowhere", "", "")).await;
+    }
+    // Others of the shop share its address.
+    let answer = world.send_from(address, request("GET", "/held", &cookie, "")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_events_ends_soon_after_its_session() {
+    use http_body_util::BodyExt as _;
+    let mut sessions = KnownSessions::default();
+    let cookie = sessions.with(CompanyId(uuid::Uuid::now_v7()), "tester", &[HELD]);
+    let world = World::new(no_database(), routes(), Arc::new(sessions.clone()));
+    let address = "203.0.113.7".parse().expect("an address");
+    let mut flow = world.open(address, request("GET", "/flow", &cookie, "")).await.into_body();
+    for _ in 0..3 {
+        flow.frame().await.expect("it flows").expect("a heartbeat");
+    }
+    let before = tokio::time::Instant::now();
+    sessions.end(&cookie);
+    while flow.frame().await.is_some() {}
+    assert!(before.elapsed().as_secs() <= 5, "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn the_database_is_asked_for_readiness_once_a_second() {
+    let test = crate::db::testing::TestDb::new().await;
+    let sessions = Arc::new(KnownSessions::default());
+    let world = World::new(test.db.clone(), routes(), sessions);
+    assert_eq!(world.get("/readyz", "").await.status, 200);
+    test.db.pool().close().await;
+    assert_eq!(world.get("/readyz", "").await.status, 200, "it was asked again");
+    world.time.advance(chrono::TimeDelta::seconds(1));
+    assert_eq!(world.get("/readyz", "").await.status, 503);
+    world.readiness.set_ready();
+    world.stop.cancel();
+    assert_eq!(world.get("/readyz", "").await.status, 503, "a drain shows at once");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use crate::web::testing::{KnownSessions, World, no_database};
 use crate::web::upgrade::{Tunnel, TunnelHandler, no_tunnels};
-use crate::web::{Access, Listener, Readiness, Request, Response, ServerLimits, get};
+use crate::web::{Access, Listener, Readiness, Request, Response, Server, ServerLimits, get};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -99,6 +99,65 @@ async fn past_the_bound_of_one_address_a_connection_is_closed_at_once() {
         }
     };
     timeout(PATIENCE, again).await.expect("a seat");
+}
+
+#[tokio::test]
+async fn an_upgraded_socket_keeps_its_seat_until_it_ends() {
+    let limits = ServerLimits { connections_per_address_max: 2, ..ServerLimits::default() };
+    let running = running(limits, Some(echo())).await;
+    let mut tunnels = Vec::new();
+    for _ in 0..2 {
+        let request = dial(running.address, fournil_protocol::SUBPROTOCOL);
+        let (mut tunnel, _) = tokio_tungstenite::connect_async(request).await.expect("upgraded");
+        // An echo shows that the connection is past hyper.
+        tunnel.send(Message::binary(vec![7])).await.expect("sent");
+        timeout(PATIENCE, tunnel.next()).await.expect("in time").expect("open").expect("echo");
+        tunnels.push(tunnel);
+    }
+    assert_eq!(rest(&mut connected(running.address).await).await, "", "a third one was let in");
+    let figures = || running.world.server.metrics.encode().expect("figures");
+    for figure in
+        ["connections_open 2", "tunnels_open 2", "connections_refused_total{reason=\"address\"} 1"]
+    {
+        assert!(figures().contains(&format!("fournil_{figure}\n")), "{figure}: {}", figures());
+    }
+    drop(tunnels);
+    let free = async {
+        while !figures().contains("fournil_connections_open 0\n") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("the seats are free again");
+}
+
+async fn asked(address: SocketAddr, path: &str) -> String {
+    let mut stream = connected(address).await;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    rest(&mut stream).await
+}
+
+#[tokio::test]
+async fn the_figures_are_on_their_own_listener_only() {
+    let running = running(ServerLimits::default(), None).await;
+    let metrics = &running.world.server.metrics;
+    let server = Server::for_metrics(metrics, running.world.stop.clone());
+    let socket = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let figures = socket.local_addr().expect("an address");
+    let serving = tokio::spawn(server.run(vec![Listener { socket, tls: None }]));
+
+    assert!(asked(running.address, "/hello").await.starts_with("HTTP/1.1 200"));
+    assert!(asked(running.address, "/metrics").await.starts_with("HTTP/1.1 404"));
+    let answer = asked(figures, "/metrics").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("application/openmetrics-text"), "{answer}");
+    let hello = "fournil_http_requests_total{route=\"/hello\",method=\"GET\",status=\"200\"} 1";
+    assert!(answer.contains(hello), "{answer}");
+    assert!(answer.contains("fournil_http_latency_seconds_count{route=\"/hello\"} 1"), "{answer}");
+    assert!(asked(figures, "/hello").await.starts_with("HTTP/1.1 404"), "it serves pages");
+
+    running.world.stop.cancel();
+    timeout(PATIENCE, serving).await.expect("in time").expect("ended");
 }
 
 /// Sends back what comes, and says goodbye when the server drains.
