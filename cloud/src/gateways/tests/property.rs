@@ -55,7 +55,7 @@ async fn check(world: &World, epoch: u64, arrivals: &[Arrival]) {
     let (db, identity) = (&world.test.db, world.identity());
     let head = Hello { incarnation: epoch, ..hello(epoch, LOG) };
     let place = Place { node: "node-1", peer: "192.0.2.7" };
-    open(db, &identity, &head, place).await.expect("open");
+    open(db, &identity, &head, place, None).await.expect("open");
     let mut durable = 0;
     let mut pending = Vec::new();
     for arrival in arrivals {
