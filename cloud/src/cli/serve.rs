@@ -33,7 +33,7 @@ use crate::web::{
     Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
     ServerParts, Table, local_names,
 };
-use crate::{identity, routes};
+use crate::{accounting, identity, routes};
 
 /// Between two tries to reach the database at start.
 const RETRY: Duration = Duration::from_secs(2);
@@ -297,7 +297,10 @@ async fn look(app: &App, connect: &PgConnectOptions) -> Result<(), Looked> {
         Err(MigrateError::Execute(error)) => return Err(DbError::from(error).into()),
         Err(other) => return Err(Looked::Refused(other.into())),
     }
-    Ok(identity::sync_roles(&app.db).await?)
+    identity::sync_roles(&app.db).await?;
+    let companies = identity::companies(&app.db).await?;
+    let companies: Vec<_> = companies.into_iter().map(|(company, _)| company).collect();
+    Ok(accounting::sync_charts(&app.db, &companies).await?)
 }
 
 /// The first signal drains; a second one ends the process at once.
