@@ -35,4 +35,4 @@ pub use model::{Kind, Policy, Reported, State, Suspicion};
 pub use outbox::record_report;
 pub use reasons::reason_text;
 pub use session::{Ended, serve};
-pub use sql::outbox::SourceCommand;
+pub use sql::outbox::{CopyStand, SourceCommand};
