@@ -64,7 +64,7 @@ pub(super) fn document(receipt: &Receipt, texts: &Texts) -> Document {
         .pair(texts.get("till-receipt-cashier"), receipt.cashier.clone(), false)
         .rule();
     for line in &receipt.lines {
-        let quantity = quantity(line.quantity, line.unit);
+        let quantity = quantity(line, texts);
         let detail = format!("  {quantity} × {}", amount(line.unit_price));
         page = page.text(line.name.clone(), Align::Start).pair(detail, amount(line.total), false);
     }
@@ -106,9 +106,13 @@ fn total(label: &str, amount_due: Money) -> Kind {
 }
 
 /// `8` or `0,5 kg`: on narrow paper a bare number is a number of pieces.
-fn quantity(quantity: Quantity, unit: Unit) -> String {
-    let number = quantity.french().replace('\u{202f}', " ");
-    if unit.is_counted() { number } else { format!("{number} {unit}") }
+fn quantity(line: &ReceiptLine, texts: &Texts) -> String {
+    let shown = if line.unit.is_counted() {
+        line.quantity.french()
+    } else {
+        texts.say(&line.unit.quantity(line.quantity))
+    };
+    shown.replace('\u{202f}', " ")
 }
 
 /// `1 234,50` with a plain space.

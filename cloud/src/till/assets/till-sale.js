@@ -9,9 +9,11 @@ import { fill, find, isTouch, keep, products, say, state, text, till, ask } from
 
 const PRINT_POLL_MS = 1_000;
 const PRINT_POLLS_MAX = 120;
+const UNPRINTED_POLL_MS = 5_000;
 
 let isUnderWay = false;
 let printPoll = 0;
+let soon = 0;
 
 export const isSending = () => isUnderWay;
 
@@ -175,5 +177,8 @@ export async function refreshCounter() {
   const words = answer.body.unprinted ?? "";
   if (badge.textContent !== words) badge.textContent = words;
   badge.hidden = !words;
+  // The last receipt is on its way most of the time: look again before the next round.
+  clearTimeout(soon);
+  if (words) soon = setTimeout(refreshCounter, UNPRINTED_POLL_MS);
   drawCart();
 }
