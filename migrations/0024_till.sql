@@ -113,6 +113,7 @@ create index tickets_by_store on tickets (company_id, store_id, business_date);
 create index tickets_by_till on tickets (company_id, till_id);
 create index tickets_by_session on tickets (company_id, session_id);
 create index tickets_by_time on tickets (company_id, sold_at desc, ticket_id desc);
+create index tickets_by_day on tickets (company_id, business_date, sold_at desc, ticket_id desc);
 call fournil_protect('tickets');
 call fournil_append_only('tickets');
 
@@ -146,6 +147,9 @@ create table payments (
     session_id uuid not null,
     method text not null constraint payment_method_known check (method in ('cash')),
     amount numeric(14,2) not null constraint payment_amount_not_zero check (amount <> 0),
+    -- Cash is collected in whole dinars: what that adds to (or takes from) what is settled.
+    -- A ticket is paid in full when its payments less their rounding are its total.
+    rounding numeric(14,2) not null default 0,
     -- What was handed over and what went back.
     tendered numeric(14,2) not null,
     change numeric(14,2) not null constraint payment_change_not_negative check (change >= 0),
@@ -156,7 +160,11 @@ create table payments (
     primary key (company_id, payment_id),
     foreign key (company_id, ticket_id) references tickets (company_id, ticket_id),
     foreign key (company_id, session_id) references cash_sessions (company_id, session_id),
-    constraint payment_adds_up check (amount = tendered - change)
+    constraint payment_adds_up check (amount = tendered - change),
+    -- round() of numeric goes half away from zero, as the program does.
+    constraint payment_cash_is_rounded check (
+        (method = 'cash' and amount = round(amount - rounding))
+        or (method <> 'cash' and rounding = 0))
 );
 create index payments_by_ticket on payments (company_id, ticket_id);
 create index payments_by_session on payments (company_id, session_id);

@@ -15,4 +15,4 @@ mod tests;
 pub use chart::account;
 pub use model::{GoodsAccounts, Journal, Line, Party, Posting, PostingError, goods_accounts};
 pub use pages::{NAV, routes};
-pub use service::{ensure_chart, post};
+pub use service::{ensure_chart, post, sync_charts};

@@ -1,12 +1,12 @@
 //! Postings, their rules and their hash. No I/O.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use ring::digest;
 use uuid::Uuid;
 
 use super::chart::account;
 use crate::catalog::ProductKind;
-use crate::db::DbError;
+use crate::db::{Actor, DbError};
 use crate::money::Money;
 
 /// Where an entry is numbered.
@@ -137,31 +137,55 @@ impl Posting {
     }
 
     /// SHA-256 over the hash before, the head and every line, in a form that anybody
-    /// can rebuild from the tables.
+    /// can rebuild from the tables: each part in the order of the columns as its length in
+    /// bytes, a colon and its text, so that no text can pass for two. Instants are
+    /// microseconds since 1970, what is not there is empty.
     #[must_use]
-    pub(super) fn hash(&self, previous: &[u8], number: i64) -> Vec<u8> {
+    pub(super) fn hash(&self, seal: &Seal<'_>) -> Vec<u8> {
         let mut context = digest::Context::new(&digest::SHA256);
-        context.update(previous);
-        let head = format!(
-            "{}|{}|{}|{}|{}|{}|{}|{}\n",
+        let mut add = |part: &[u8]| {
+            context.update(format!("{}:", part.len()).as_bytes());
+            context.update(part);
+        };
+        let actor_id = seal.actor.user_id().map(|id| id.to_string()).unwrap_or_default();
+        add(seal.previous);
+        for part in [
             self.journal.as_str(),
-            self.year(),
-            number,
-            self.date,
+            &self.year().to_string(),
+            &seal.number.to_string(),
+            &self.date.to_string(),
+            &self.label,
             self.source_kind,
-            self.source_id,
+            &self.source_id.to_string(),
             self.rule,
-            self.label,
-        );
-        context.update(head.as_bytes());
+            &seal.total.to_string(),
+            &self.lines.len().to_string(),
+            &actor_id,
+            &seal.actor.label,
+            &seal.posted_at.timestamp_micros().to_string(),
+        ] {
+            add(part.as_bytes());
+        }
         for line in &self.lines {
-            let party = line.party.map(|party| party.kind_and_id().1.to_string());
-            let party = party.unwrap_or_default();
-            let text = format!("{}|{party}|{}|{}\n", line.account, line.debit, line.credit);
-            context.update(text.as_bytes());
+            let party = line.party.map(Party::kind_and_id);
+            let (kind, id) = party.map(|(kind, id)| (kind, id.to_string())).unwrap_or_default();
+            let (debit, credit) = (line.debit.to_string(), line.credit.to_string());
+            for part in [line.account, kind, &id, &debit, &credit] {
+                add(part.as_bytes());
+            }
         }
         context.finish().as_ref().to_vec()
     }
+}
+
+/// What an entry is given when it is written, for its hash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seal<'s> {
+    pub(super) previous: &'s [u8],
+    pub(super) number: i64,
+    pub(super) total: Money,
+    pub(super) actor: &'s Actor,
+    pub(super) posted_at: DateTime<Utc>,
 }
 
 /// The hash before the first entry of a journal and year.
@@ -208,6 +232,7 @@ pub const fn goods_accounts(kind: ProductKind) -> GoodsAccounts {
 mod unit_tests {
     use super::super::chart::CHART;
     use super::*;
+    use crate::db::{ActorKind, CompanyId};
 
     fn posting(lines: Vec<Line>) -> Posting {
         Posting {
@@ -257,11 +282,49 @@ mod unit_tests {
                 Line::credit(account::SALES_OF_FINISHED, amount),
             ]
         };
-        let hash = |amount| posting(lines(amount)).hash(&NO_HASH, 1);
+        let hash = |amount| hash(&posting(lines(amount)), |_| {});
         assert_ne!(
             hash(Money::whole(10)),
             hash(Money::rounded(rust_decimal::Decimal::new(1001, 2)))
         );
         assert_eq!(hash(Money::whole(10)).len(), 32);
+    }
+
+    /// The hash of a posting under a seal that is the same but for one change.
+    fn hash(posting: &Posting, change: impl Fn(&mut (Money, Actor, i64))) -> Vec<u8> {
+        let mut sealed = (Money::whole(10), Actor::system(CompanyId(Uuid::nil()), "Nadia"), 0);
+        change(&mut sealed);
+        let (total, actor, at_ms) = &sealed;
+        let posted_at = crate::time::instant(*at_ms);
+        posting.hash(&Seal { previous: &NO_HASH, number: 1, total: *total, actor, posted_at })
+    }
+
+    #[test]
+    fn who_posted_when_and_for_whom_changes_the_hash() {
+        let with_party = |party: Option<Party>| {
+            let mut line = Line::debit(account::CASH, Money::whole(10));
+            line.party = party;
+            posting(vec![line, Line::credit(account::SALES_OF_FINISHED, Money::whole(10))])
+        };
+        let plain = with_party(None);
+        let before = hash(&plain, |_| {});
+        assert_ne!(before, hash(&plain, |sealed| sealed.0 = Money::whole(11)), "total");
+        assert_ne!(before, hash(&plain, |sealed| sealed.1.label = "Nadi".into()), "actor");
+        assert_ne!(before, hash(&plain, |sealed| sealed.2 = 1), "posted_at");
+        let user = |sealed: &mut (Money, Actor, i64)| sealed.1.kind = ActorKind::User(Uuid::nil());
+        assert_ne!(before, hash(&plain, user), "user");
+        assert_ne!(before, hash(&with_party(Some(Party::Till(Uuid::nil()))), |_| {}), "party");
+    }
+
+    #[test]
+    fn a_sign_moved_from_one_part_to_the_next_changes_the_hash() {
+        let lines = || vec![Line::debit("531", Money::whole(10)), Line::credit("701", Money::ZERO)];
+        let named = |label: &str, source_kind| Posting {
+            label: label.into(),
+            source_kind,
+            ..posting(lines())
+        };
+        let (one, two) = (named("Vente", "ticket"), named("Vente6:ticket", ""));
+        assert_ne!(hash(&one, |_| {}), hash(&two, |_| {}));
     }
 }

@@ -3,12 +3,24 @@
 use uuid::Uuid;
 
 use super::chart::CHART;
-use super::model::{NO_HASH, Posting, PostingError};
+use super::model::{NO_HASH, Posting, PostingError, Seal};
 use super::sql;
-use crate::db::{Act, DbError};
+use crate::db::{Act, Actor, CompanyId, Db, DbError};
 
-/// Gives a company the accounts it lacks.
-pub async fn ensure_chart(act: &mut Act) -> Result<(), DbError> {
+/// Brings the charts of these companies to this release; run when serving begins, because
+/// an act that posts to an account that is not there cannot be done.
+pub async fn sync_charts(db: &Db, companies: &[CompanyId]) -> Result<(), DbError> {
+    for company in companies {
+        let mut act = db.begin(&Actor::system(*company, "accounts")).await?;
+        if ensure_chart(&mut act).await? {
+            act.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a company the accounts it lacks; true when there were any.
+pub async fn ensure_chart(act: &mut Act) -> Result<bool, DbError> {
     let company = act.company();
     let (codes, names): (Vec<_>, Vec<_>) =
         CHART.iter().map(|(code, name)| ((*code).to_owned(), (*name).to_owned())).unzip();
@@ -30,7 +42,9 @@ pub async fn post(act: &mut Act, posting: Posting) -> Result<Option<Uuid>, Posti
     // The series row is locked now: the entry before this one is final.
     let previous = sql::hash_before(act.connection(), company, &posting, number).await?;
     let previous = previous.unwrap_or_else(|| NO_HASH.to_vec());
-    let hash = posting.hash(&previous, number);
+    let (actor, at) = (act.actor().clone(), act.now());
+    let seal = Seal { previous: &previous, number, total, actor: &actor, posted_at: at };
+    let hash = posting.hash(&seal);
     let entry = sql::NewEntry {
         id: Uuid::now_v7(),
         posting: &posting,
@@ -39,7 +53,6 @@ pub async fn post(act: &mut Act, posting: Posting) -> Result<Option<Uuid>, Posti
         previous: &previous,
         hash: &hash,
     };
-    let (actor, at) = (act.actor().clone(), act.now());
     sql::insert_entry(act.connection(), &actor, at, &entry).await?;
     Ok(Some(entry.id))
 }

@@ -27,8 +27,8 @@ pub(super) async fn insert_accounts(
     company: CompanyId,
     codes: &[String],
     names: &[String],
-) -> Result<(), DbError> {
-    sqlx::query!(
+) -> Result<bool, DbError> {
+    let done = sqlx::query!(
         "insert into accounts (company_id, code, name)
          select $1, wanted.code, wanted.name
          from unnest($2::text[], $3::text[]) as wanted (code, name)
@@ -40,7 +40,7 @@ pub(super) async fn insert_accounts(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected() > 0)
 }
 
 pub(super) async fn find_by_source(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::db::testing::TestDb;
-use crate::db::{Db, DbError};
+use crate::db::{Actor, Db, DbError};
 use crate::money::Money;
 
 async fn books() -> TestDb {
@@ -83,14 +83,25 @@ async fn every_entry_carries_the_hash_of_the_one_before() {
         act.commit().await.expect("commit");
     }
     let mut scope = test.db.read(test.company).await.expect("read");
-    let rows = sqlx::query!("select previous_hash, hash from journal_entries order by number")
-        .fetch_all(scope.connection())
-        .await
-        .expect("rows");
+    let rows = sqlx::query!(
+        "select previous_hash, hash, total, actor_label, posted_at from journal_entries
+         order by number"
+    )
+    .fetch_all(scope.connection())
+    .await
+    .expect("rows");
     let mut previous = model::NO_HASH.to_vec();
     for ((row, fact), number) in rows.iter().zip(&facts).zip(1..) {
         assert_eq!(row.previous_hash, previous);
-        assert_eq!(row.hash, posting(*fact, 25).hash(&previous, number), "entry {number}");
+        let actor = Actor::system(test.company, &row.actor_label);
+        let seal = model::Seal {
+            previous: &previous,
+            number,
+            total: Money::rounded(row.total),
+            actor: &actor,
+            posted_at: row.posted_at,
+        };
+        assert_eq!(row.hash, posting(*fact, 25).hash(&seal), "entry {number}");
         previous.clone_from(&row.hash);
     }
     assert_eq!(rows.len(), 3);
@@ -147,4 +158,18 @@ async fn an_entry_is_never_changed() {
     assert!(changed.execute(&mut owner).await.is_err());
     let removed = sqlx::query!("delete from journal_entries");
     assert!(removed.execute(&mut owner).await.is_err());
+}
+
+#[tokio::test]
+async fn a_company_without_accounts_gets_them_when_serving_begins() {
+    let test = TestDb::new().await;
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    let refused = post(&mut act, posting(Uuid::now_v7(), 100)).await;
+    assert!(matches!(refused, Err(PostingError::Db(DbError::Constraint { .. }))), "{refused:?}");
+    drop(act);
+    sync_charts(&test.db, &[test.company]).await.expect("charts");
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    assert!(!ensure_chart(&mut act).await.expect("chart"), "nothing is left to add");
+    post(&mut act, posting(Uuid::now_v7(), 100)).await.expect("post");
+    act.commit().await.expect("commit");
 }

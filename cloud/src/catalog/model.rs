@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::i18n::Message;
 use crate::money::Money;
 use crate::quantity::Quantity;
 
@@ -96,6 +97,21 @@ impl Unit {
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.as_str() == word)
+    }
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> Message {
+        Message::new("catalog-unit").with("unit", self)
+    }
+
+    /// A quantity of it, for people: `1 pièce`, `0,5 kg`.
+    #[must_use]
+    pub fn quantity(self, quantity: Quantity) -> Message {
+        Message::new("catalog-quantity")
+            .with("quantity", quantity.french())
+            .with("count", quantity)
+            .with("unit", self)
     }
 
     /// True for goods that are counted, so that half of one is a slip of the hand.
@@ -218,6 +234,15 @@ mod unit_tests {
     fn grams_do_not_become_pieces() {
         assert!(Unit::G.convert(Quantity::ONE, Unit::Piece).is_err());
         assert!(Unit::L.convert(Quantity::ONE, Unit::Kg).is_err());
+    }
+
+    #[test]
+    fn pieces_are_counted_in_words_and_the_rest_in_its_unit() {
+        let texts = crate::i18n::Catalogue::load().expect("texts").in_language("fr");
+        let said = |unit: Unit, quantity| texts.say(&unit.quantity(quantity));
+        assert_eq!(said(Unit::Piece, Quantity::ONE), "1 pièce");
+        assert_eq!(said(Unit::Piece, Quantity::whole(30)), "30 pièces");
+        assert_eq!(said(Unit::Kg, Quantity::rounded(Decimal::new(5, 1))), "0,5 kg");
     }
 
     #[test]

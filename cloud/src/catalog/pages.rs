@@ -4,11 +4,11 @@ use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::model::ProductKind;
+use super::model::{Product, ProductKind};
 use super::service::{self, CatalogError, PriceChange};
 use super::sql;
 use crate::db::Begun;
-use crate::i18n::Message;
+use crate::i18n::{Message, Texts};
 use crate::identity::permission::{CATALOG_MANAGE, CATALOG_VIEW};
 use crate::money::Money;
 use crate::web::{Access, Error, NavItem, Page, Request, Response, Result, Route, get, post};
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Filter {
     #[serde(default)]
     search: String,
@@ -39,6 +39,27 @@ struct Filter {
     kind: String,
     after_name: Option<String>,
     after: Option<Uuid>,
+    /// The product whose price was just changed.
+    changed: Option<Uuid>,
+}
+
+impl Filter {
+    /// The place in the list, as a query string.
+    fn query(&self) -> String {
+        let mut pairs = vec![("search", self.search.clone()), ("kind", self.kind.clone())];
+        if let Some((name, id)) = self.after_name.clone().zip(self.after) {
+            pairs.extend([("after_name", name), ("after", id.to_string())]);
+        }
+        serde_urlencoded::to_string(pairs).unwrap_or_default()
+    }
+}
+
+/// A price that could not be taken: it is shown again where it was typed.
+struct Refused {
+    product_id: Uuid,
+    typed: String,
+    status: u16,
+    message: Message,
 }
 
 #[derive(Template)]
@@ -50,6 +71,10 @@ struct ProductsPage {
     rows: Vec<ProductRow>,
     /// Query string of the next page.
     next: Option<String>,
+    /// Query string of this page, for the way back from a form.
+    here: String,
+    /// What was just done.
+    done: Option<String>,
 }
 
 struct KindView {
@@ -66,15 +91,23 @@ struct ProductRow {
     emoji: String,
     kind: &'static str,
     category: String,
-    unit: &'static str,
+    unit: String,
     sold: bool,
     active: bool,
     price: String,
     shown_price: String,
+    /// What was typed, when it was refused, and why.
+    typed: String,
+    fault: Option<String>,
 }
 
 async fn list(request: Request) -> Result<Response> {
     let filter: Filter = request.query()?;
+    show(&request, filter, None).await
+}
+
+async fn show(request: &Request, filter: Filter, refused: Option<Refused>) -> Result<Response> {
+    let here = filter.query();
     let company = request.company()?;
     let search = filter.search.trim();
     let kind = ProductKind::parse(&filter.kind);
@@ -91,23 +124,14 @@ async fn list(request: Request) -> Result<Response> {
             [("search", search), ("kind", word), ("after_name", &last.name), ("after", &after)];
         serde_urlencoded::to_string(pairs).ok()
     });
-    let rows = products
-        .into_iter()
-        .map(|product| ProductRow {
-            product_id: product.id,
-            key: Uuid::now_v7(),
-            kind: product.kind.label(),
-            unit: product.sale_unit.as_str(),
-            sold: product.sold,
-            active: product.active,
-            price: product.price.to_string(),
-            shown_price: product.price.french(),
-            sku: product.sku,
-            name: product.name,
-            emoji: product.emoji,
-            category: product.category,
-        })
-        .collect();
+    let page = request.page("catalog-title");
+    let changed = products.iter().find(|product| Some(product.id) == filter.changed);
+    let done = changed.map(|product| {
+        let message = Message::new("catalog-price-changed").with("name", &product.name);
+        page.texts.say(&message.with("price", product.price.french()))
+    });
+    let refused = refused.as_ref();
+    let rows = products.into_iter().map(|product| row(product, refused, &page.texts)).collect();
     let kinds = ProductKind::ALL
         .into_iter()
         .map(|known| KindView {
@@ -116,19 +140,61 @@ async fn list(request: Request) -> Result<Response> {
             is_chosen: Some(known) == kind,
         })
         .collect();
-    let page = request.page("catalog-title");
-    Response::html(&ProductsPage { page, search: search.to_owned(), kinds, rows, next })
+    let search = search.to_owned();
+    let view = ProductsPage { page, search, kinds, rows, next, here, done };
+    Ok(Response::html(&view)?.with_status(refused.map_or(200, |refused| refused.status)))
+}
+
+fn row(product: Product, refused: Option<&Refused>, texts: &Texts) -> ProductRow {
+    let refused = refused.filter(|refused| refused.product_id == product.id);
+    ProductRow {
+        product_id: product.id,
+        key: Uuid::now_v7(),
+        kind: product.kind.label(),
+        unit: texts.say(&product.sale_unit.name()),
+        sold: product.sold,
+        active: product.active,
+        price: product.price.to_string(),
+        shown_price: product.price.french(),
+        typed: refused.map(|refused| refused.typed.clone()).unwrap_or_default(),
+        fault: refused.map(|refused| texts.say(&refused.message)),
+        sku: product.sku,
+        name: product.name,
+        emoji: product.emoji,
+        category: product.category,
+    }
 }
 
 #[derive(Deserialize)]
 struct PriceForm {
     shown: String,
     price: String,
+    /// Where the form stood in the list.
+    #[serde(default)]
+    back: String,
 }
 
+/// Changes a price and goes back to where the form stood; a refusal shows the same list
+/// with the fault beside its field.
 async fn change_price(request: Request) -> Result<Response> {
     let product_id: Uuid = request.param("product_id")?;
     let form: PriceForm = request.form()?;
+    let back: Filter = serde_urlencoded::from_str(&form.back).unwrap_or_default();
+    match try_change(&request, product_id, &form).await {
+        Ok(()) => {
+            let to = format!("/catalog?{}&changed={product_id}#p-{product_id}", back.query());
+            Ok(Response::see_other(&to))
+        }
+        Err(error @ (Error::Invalid(_) | Error::Refused(_))) => {
+            let (status, message) = (error.status(), error.message());
+            let refused = Refused { product_id, typed: form.price, status, message };
+            show(&request, Filter { changed: None, ..back }, Some(refused)).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn try_change(request: &Request, product_id: Uuid, form: &PriceForm) -> Result<()> {
     let read = |field, typed: &str| {
         let message = Message::new("catalog-price-unreadable").with("typed", typed);
         Money::parse(typed).map_err(|_| Error::field(field, message))
@@ -144,7 +210,7 @@ async fn change_price(request: Request) -> Result<Response> {
         service::change_price(&mut act, &change, app.time.now()).await?;
         act.commit_with(&()).await?;
     }
-    Ok(Response::see_other("/catalog"))
+    Ok(())
 }
 
 impl From<CatalogError> for Error {

@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Fault, database, out};
+use crate::accounting;
 use crate::config::Config;
 use crate::db::{Actor, CompanyId, Db};
 use crate::i18n::{Catalogue, Message};
@@ -99,6 +100,7 @@ async fn create(db: &Db, asked: Create) -> Result<(), Fault> {
     if let Some(name) = asked.new_company {
         let new = NewCompany { name, store_name: asked.store };
         identity::create_company(&mut act, &new).await?;
+        accounting::ensure_chart(&mut act).await?;
     } else {
         identity::ensure_built_in_roles(&mut act).await?;
     }

@@ -17,9 +17,9 @@ use super::serve::tell_systemd;
 use crate::app::App;
 use crate::db::{self, DbError};
 use crate::i18n::Message;
-use crate::identity;
 use crate::schedule::Jobs;
 use crate::web::Readiness;
+use crate::{accounting, identity};
 
 /// Between two tries to reach the database.
 const RETRY: Duration = Duration::from_secs(2);
@@ -122,7 +122,10 @@ async fn look_now(app: &App, connect: &PgConnectOptions) -> Result<(), Looked> {
         Err(MigrateError::Execute(error)) => return Err(DbError::from(error).into()),
         Err(other) => return Err(Looked::Refused(other.into())),
     }
-    Ok(identity::sync_roles(&app.db).await?)
+    identity::sync_roles(&app.db).await?;
+    let companies = identity::companies(&app.db).await?;
+    let companies: Vec<_> = companies.into_iter().map(|(company, _)| company).collect();
+    Ok(accounting::sync_charts(&app.db, &companies).await?)
 }
 
 #[cfg(test)]

@@ -14,12 +14,28 @@ pub(super) async fn describe_company(
          where company_id = $1",
         company.0,
         "12, rue de la Démonstration\nBirkhadem, Alger",
-        "RC 00/00-0000000 A 00 (fictif)\nNon assujetti à la TVA",
+        "RC 00/00-0000000 A 00 (fictif)\nNIF 000000000000000 (fictif)\n\
+         NIS 000000000000000 (fictif)\nAI 00000000000 (fictif)\n\
+         Tél. 00 00 00 00 00\nNon assujetti à la TVA",
         "Échange le jour même sur ticket"
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Tickets the company has.
+pub(super) async fn count_tickets(
+    connection: &mut PgConnection,
+    company: CompanyId,
+) -> Result<u64, DbError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from tickets where company_id = $1"#,
+        company.0
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(count.unsigned_abs())
 }
 
 pub(super) async fn first_store(

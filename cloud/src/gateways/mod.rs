@@ -36,4 +36,4 @@ pub use intake::{EventSink, Origin, Taken};
 pub use model::{Kind, Policy, Reported, State, Suspicion};
 pub use outbox::record_report;
 pub use reasons::reason_text;
-pub use sql::outbox::SourceCommand;
+pub use sql::outbox::{CopyStand, SourceCommand};

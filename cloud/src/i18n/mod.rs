@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
 include!(concat!(env!("OUT_DIR"), "/texts.rs"));
@@ -105,6 +105,12 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// The same texts in another language, for what is kept or printed for others.
+    #[must_use]
+    pub fn in_language(&self, language: &str) -> Self {
+        self.catalogue.in_language(language)
+    }
+
     /// A text without arguments.
     #[must_use]
     pub fn get(&self, id: &str) -> String {
@@ -116,7 +122,7 @@ impl Texts {
     pub fn with(&self, id: &str, args: &[(&'static str, String)]) -> String {
         let mut fluent_args = FluentArgs::new();
         for (name, value) in args {
-            fluent_args.set(*name, value.clone());
+            fluent_args.set(*name, argument(value));
         }
         [self.language, FALLBACK]
             .iter()
@@ -148,6 +154,17 @@ impl Texts {
     }
 }
 
+/// A whole number goes in as a number, so that a text can tell one from many. Only as it
+/// would be written back: `0012` on a clock is a name.
+fn argument(value: &str) -> FluentValue<'static> {
+    const DIGITS_MAX: usize = 15;
+    let number = value.parse::<i64>().ok().filter(|number| number.to_string() == value);
+    match number {
+        Some(number) if value.len() <= DIGITS_MAX => FluentValue::from(number),
+        _ => FluentValue::from(value.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +172,24 @@ mod tests {
     #[test]
     fn every_text_file_loads_and_no_id_is_given_twice() {
         Catalogue::load().expect("texts");
+    }
+
+    #[test]
+    fn one_and_many_are_told_apart() {
+        let texts = Catalogue::load().expect("texts").in_language("fr");
+        let said = |count: i64| texts.say(&Message::new("error-too-many").with("seconds", count));
+        assert!(said(1).contains(" 1 seconde "), "{}", said(1));
+        assert!(said(2).contains(" 2 secondes "), "{}", said(2));
+        assert!(said(1_000_000).contains(" 1000000 secondes "), "{}", said(1_000_000));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_written_as_it_is() {
+        let texts = Catalogue::load().expect("texts").in_language("fr");
+        for word in ["0012", "+5", "-0", "1e3", "12345678901234567890", "7"] {
+            let message = Message::new("till-ticket-number").with("code", word);
+            assert_eq!(texts.say(&message), format!("Ticket {word}"));
+        }
     }
 
     #[test]

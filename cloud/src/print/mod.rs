@@ -88,12 +88,27 @@ pub async fn open_drawer(
     outbox::enqueue(act, new).await.map(Some)
 }
 
-/// Prints a page again: a new command that names the old one. The shop marks the paper
-/// DUPLICATA, because only there it is certain to be on it. `None` when there is no such
-/// page. Each call is a copy of its own: the caller's idempotency key keeps it one.
-pub async fn reprint(act: &mut Act, command_id: Uuid) -> Result<Option<Uuid>, DbError> {
-    let Some((gateway_id, print)) = outbox::printed_document(act, command_id).await? else {
-        return Ok(None);
+/// What came of asking for a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copy {
+    /// The command that prints it.
+    Asked(Uuid),
+    /// There is no such page to repeat.
+    NoPage,
+    /// The shop has no gateway in service: nobody would print it.
+    NoGateway,
+}
+
+/// Prints a page again at a shop: a new command that names the old one. It goes to the
+/// gateway the shop has now; the one that had the first page may be long revoked. The shop
+/// marks the paper DUPLICATA, because only there it is certain to be on it. Each call is a
+/// copy of its own: the caller's idempotency key keeps it one.
+pub async fn reprint(act: &mut Act, store_id: Uuid, command_id: Uuid) -> Result<Copy, DbError> {
+    let Some((_, print)) = outbox::printed_document(act, command_id).await? else {
+        return Ok(Copy::NoPage);
+    };
+    let Some(gateway_id) = outbox::gateway_of_store(act, store_id).await? else {
+        return Ok(Copy::NoGateway);
     };
     let title = print.document.title.clone();
     let new = NewCommand {
@@ -113,7 +128,7 @@ pub async fn reprint(act: &mut Act, command_id: Uuid) -> Result<Option<Uuid>, Db
     let copy_id = outbox::enqueue(act, new).await?;
     let details = serde_json::json!({ "copy_id": copy_id });
     act.audit("print.reprint", "command", &command_id.to_string(), details).await?;
-    Ok(Some(copy_id))
+    Ok(Copy::Asked(copy_id))
 }
 
 /// What the shop said of a page: whoever shows it looks again.
@@ -130,6 +145,24 @@ pub struct PageState {
     pub command_id: Option<Uuid>,
     pub state: PrintState,
     pub copies: i64,
+    /// How the newest copy fares, if one was asked for.
+    pub newest_copy: Option<PrintState>,
+}
+
+impl PageState {
+    /// What is said of a document no page was asked for.
+    pub const NONE: Self =
+        Self { command_id: None, state: PrintState::NoGateway, copies: 0, newest_copy: None };
+
+    /// True when paper was asked for and neither the page nor its newest copy is known to
+    /// have come out.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        let is_out = |state: &PrintState| matches!(state, PrintState::Printed(_));
+        self.command_id.is_some()
+            && !is_out(&self.state)
+            && !self.newest_copy.as_ref().is_some_and(is_out)
+    }
 }
 
 /// How the pages of documents of one kind fare. Every id asked for has an answer.
@@ -140,14 +173,15 @@ pub async fn states_of(
     source_ids: &[Uuid],
     purpose: &str,
 ) -> Result<HashMap<Uuid, PageState>, DbError> {
-    let none = PageState { command_id: None, state: PrintState::NoGateway, copies: 0 };
     let mut states: HashMap<Uuid, PageState> =
-        source_ids.iter().map(|id| (*id, none.clone())).collect();
+        source_ids.iter().map(|id| (*id, PageState::NONE)).collect();
     let commands = outbox::of_sources(scope, company, source_kind, source_ids, purpose).await?;
     for command in commands {
         let state = PrintState::of(command.state, &command.reason, command.evidence);
-        let page =
-            PageState { command_id: Some(command.command_id), state, copies: command.copies };
+        let newest_copy =
+            command.newest_copy.map(|copy| PrintState::of(copy.state, &copy.reason, copy.evidence));
+        let (command_id, copies) = (Some(command.command_id), command.copies);
+        let page = PageState { command_id, state, copies, newest_copy };
         states.insert(command.source_id, page);
     }
     Ok(states)

@@ -6,7 +6,7 @@ use fournil_protocol::event::{CommandReport, CommandState, Evidence};
 use prost::Message as _;
 use uuid::Uuid;
 
-use super::{PrintState, Proof, enqueue, open_drawer, record_result, reprint, states_of};
+use super::{Copy, PrintState, Proof, enqueue, open_drawer, record_result, reprint, states_of};
 use crate::db::testing::TestDb;
 use crate::gateways::{enrol, record_report};
 
@@ -114,8 +114,10 @@ async fn a_copy_is_a_new_command_that_names_the_old() {
     let ticket = Uuid::now_v7();
     let first = ask(&test, ticket).await.expect("a command");
     let mut act = test.db.begin(&test.actor()).await.expect("act");
-    let copy = reprint(&mut act, first).await.expect("asked").expect("a copy");
-    assert_eq!(reprint(&mut act, Uuid::now_v7()).await.expect("asked"), None);
+    let copy = reprint(&mut act, test.store, first).await.expect("asked");
+    let Copy::Asked(copy) = copy else { panic!("{copy:?}") };
+    let unknown = reprint(&mut act, test.store, Uuid::now_v7()).await.expect("asked");
+    assert_eq!(unknown, Copy::NoPage);
     let body = sqlx::query_scalar!("select body from commands where command_id = $1", copy)
         .fetch_one(act.connection())
         .await
@@ -128,4 +130,60 @@ async fn a_copy_is_a_new_command_that_names_the_old() {
     assert_eq!(print.document, document());
     let page = state(&test, ticket).await;
     assert_eq!((page.command_id, page.copies), (Some(first), 1));
+}
+
+/// A copy of a ticket's page, asked for in an act of its own.
+async fn copy(test: &TestDb, of: Uuid) -> Copy {
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    let copy = reprint(&mut act, test.store, of).await.expect("asked");
+    act.commit().await.expect("commit");
+    copy
+}
+
+#[tokio::test]
+async fn the_newest_copy_says_how_it_fares_beside_its_page() {
+    let (test, gateway_id) = served().await;
+    let ticket = Uuid::now_v7();
+    let first = ask(&test, ticket).await.expect("a command");
+    report(&test, gateway_id, first, CommandState::InDoubt, "").await;
+    assert!(state(&test, ticket).await.is_missing());
+    let Copy::Asked(older) = copy(&test, first).await else { panic!("no copy") };
+    report(&test, gateway_id, older, CommandState::Failed, "paper-out").await;
+    let Copy::Asked(newer) = copy(&test, first).await else { panic!("no copy") };
+    assert_eq!(state(&test, ticket).await.newest_copy, Some(PrintState::OnItsWay));
+    report(&test, gateway_id, newer, CommandState::Done, "").await;
+    let page = state(&test, ticket).await;
+    assert_eq!(page.state, PrintState::Unknown);
+    assert_eq!(page.newest_copy, Some(PrintState::Printed(Proof::BytesSent)));
+    assert!(!page.is_missing(), "the customer has a receipt");
+}
+
+#[tokio::test]
+async fn a_copy_goes_to_the_gateway_the_shop_has_now_or_is_refused() {
+    let (test, old) = served().await;
+    let first = ask(&test, Uuid::now_v7()).await.expect("a command");
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    sqlx::query!("update gateways set state = 'revoked' where gateway_id = $1", old)
+        .execute(act.connection())
+        .await
+        .expect("revoked");
+    act.commit().await.expect("commit");
+    assert_eq!(copy(&test, first).await, Copy::NoGateway);
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    let new = enrol::create_gateway(&mut act, test.store, "Arrière").await.expect("gateway");
+    sqlx::query!(
+        "update gateways set state = 'active', enrolled_at = now() where gateway_id = $1",
+        new
+    )
+    .execute(act.connection())
+    .await
+    .expect("active");
+    act.commit().await.expect("commit");
+    let Copy::Asked(made) = copy(&test, first).await else { panic!("no copy") };
+    let mut scope = test.db.read(test.company).await.expect("scope");
+    let of = sqlx::query_scalar!("select gateway_id from commands where command_id = $1", made)
+        .fetch_one(scope.connection())
+        .await
+        .expect("row");
+    assert_eq!(of, new);
 }

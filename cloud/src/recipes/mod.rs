@@ -7,8 +7,10 @@ mod model;
 mod pages;
 mod service;
 mod sql;
+#[cfg(test)]
+mod tests;
 
 pub use model::{CostError, NewRecipe, NewRecipeLine, Recipe, RecipeLine, recipe_cost};
 pub use pages::{NAV, routes};
 pub use service::{RecipeError, add_recipe};
-pub use sql::list_recipes;
+pub use sql::{PAGE_RECIPES, list_recipes};

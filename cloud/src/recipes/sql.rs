@@ -46,11 +46,17 @@ pub(super) async fn insert_recipe(
     Ok(())
 }
 
-/// Every recipe in use with its lines, by product name. A company has some hundreds.
+/// Recipes on one page of the list.
+pub const PAGE_RECIPES: i64 = 50;
+
+/// A page of the recipes in use with their lines, by product name, after the last of the
+/// page before; one more than the page holds when there are more.
 pub async fn list_recipes(
     connection: &mut PgConnection,
     company: CompanyId,
+    after: Option<(&str, Uuid)>,
 ) -> Result<Vec<Recipe>, DbError> {
+    let (after_name, after_id) = after.unzip();
     let heads = sqlx::query!(
         "select r.recipe_id, r.product_id, p.name as product, p.base_unit, l.name as lab,
                 r.yield_quantity
@@ -58,9 +64,13 @@ pub async fn list_recipes(
          join products p on p.company_id = r.company_id and p.product_id = r.product_id
          join locations l on l.company_id = r.company_id and l.location_id = r.lab_id
          where r.company_id = $1 and r.active
+           and ($2::text is null or (lower(p.name), r.recipe_id) > (lower($2), $3::uuid))
          order by lower(p.name), r.recipe_id
-         limit 1000",
-        company.0
+         limit $4",
+        company.0,
+        after_name,
+        after_id,
+        PAGE_RECIPES + 1
     )
     .fetch_all(&mut *connection)
     .await?;

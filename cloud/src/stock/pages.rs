@@ -59,7 +59,6 @@ struct ItemRow {
     name: String,
     kind: &'static str,
     quantity: String,
-    unit: String,
     places: String,
     is_empty: bool,
     value: Option<String>,
@@ -89,17 +88,17 @@ async fn list(request: Request) -> Result<Response> {
             [("search", search), ("kind", word), ("after_name", &last.name), ("after", &after)];
         serde_urlencoded::to_string(pairs).ok()
     });
+    let texts = request.texts();
     let rows = items
         .into_iter()
         .map(|item| ItemRow {
             product_id: item.product_id,
             kind: ProductKind::parse(&item.kind).map_or("", ProductKind::label),
-            quantity: item.quantity.french(),
+            quantity: texts.say(&item.unit.quantity(item.quantity)),
             is_empty: item.quantity.is_zero(),
             value: may_see_costs.then(|| item.value.french()),
             sku: item.sku,
             name: item.name,
-            unit: item.unit,
             places: item.places,
         })
         .collect();

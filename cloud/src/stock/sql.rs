@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::model::{Issued, Item, NewLocation, Source};
+use crate::catalog::Unit;
 use crate::db::{Actor, CompanyId, DbError};
 use crate::money::Money;
 use crate::quantity::Quantity;
@@ -294,7 +295,7 @@ pub(super) struct ShownItem {
     pub(super) sku: String,
     pub(super) name: String,
     pub(super) kind: String,
-    pub(super) unit: String,
+    pub(super) unit: Unit,
     pub(super) quantity: Quantity,
     pub(super) value: Money,
     /// `Comptoir 12 · Labo 3`.
@@ -346,7 +347,7 @@ pub(super) async fn list_items(
             sku: row.sku,
             name: row.name,
             kind: row.kind,
-            unit: row.base_unit,
+            unit: Unit::parse(&row.base_unit).unwrap_or(Unit::Piece),
             quantity: Quantity::rounded(row.quantity),
             value: Money::rounded(row.value),
             places: row.places,

@@ -1,5 +1,6 @@
 //! Sales, counts and their arithmetic. No I/O.
 
+use rust_decimal::RoundingStrategy;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -56,8 +57,19 @@ pub struct Sold {
     /// Such as `T-2026-000123`.
     pub code: String,
     pub total: Money,
+    /// What rounding to whole dinars added to what was collected.
+    pub rounding: Money,
     pub received: Money,
     pub change: Money,
+}
+
+/// What a total comes to in cash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CashDue {
+    /// Whole dinars: no smaller coin is in use.
+    pub(super) due: Money,
+    /// Due less total: above zero the customer pays more, below the shop gets less.
+    pub(super) rounding: Money,
 }
 
 /// A line with its price, as it will stand on the ticket.
@@ -94,10 +106,14 @@ pub enum TillError {
     PriceChanged { name: String, shown: Money, now: Money },
     #[error("{name}: {available} {unit} available")]
     Insufficient { name: String, available: Quantity, unit: Unit },
-    #[error("{received} received for {total}")]
-    NotEnoughMoney { total: Money, received: Money },
+    #[error("the total comes to no dinar")]
+    NothingDue,
+    #[error("{received} received for {due}")]
+    NotEnoughMoney { due: Money, received: Money },
     #[error("ticket does not exist")]
     UnknownTicket,
+    #[error("the shop has no gateway in service to print with")]
+    NoGateway,
     #[error(transparent)]
     Stock(StockError),
     #[error(transparent)]
@@ -192,6 +208,17 @@ fn price_line(line: &SaleLine, products: &[Product]) -> Result<PricedLine, TillE
     })
 }
 
+/// Rounds a total to whole dinars, half away from zero: half a dinar is paid as one.
+/// Applied once, to the total; lines keep their centimes. Refused when nothing is due.
+pub(super) fn cash_due(total: Money) -> Result<CashDue, TillError> {
+    let whole = total.decimal().round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+    let due = Money::rounded(whole);
+    if due <= Money::ZERO {
+        return Err(TillError::NothingDue);
+    }
+    Ok(CashDue { due, rounding: due - total })
+}
+
 /// `T-2026-000123`.
 pub(super) fn ticket_code(year: i32, number: i64) -> String {
     format!("T-{year}-{number:06}")
@@ -265,7 +292,38 @@ mod unit_tests {
         }
     }
 
+    #[test]
+    fn half_a_dinar_is_paid_as_one_and_less_is_let_go() {
+        let due = |centimes| cash_due(Money::rounded(Decimal::new(centimes, 2))).ok();
+        let cash = |due, rounding| {
+            let rounding = Money::rounded(Decimal::new(rounding, 2));
+            Some(CashDue { due: Money::whole(due), rounding })
+        };
+        assert_eq!(due(10_000), cash(100, 0));
+        assert_eq!(due(9_950), cash(100, 50));
+        assert_eq!(due(9_949), cash(99, -49));
+        assert_eq!(due(50), cash(1, 50));
+    }
+
+    #[test]
+    fn a_total_of_less_than_half_a_dinar_is_no_sale() {
+        for centimes in [0, 1, 49] {
+            let refused = cash_due(Money::rounded(Decimal::new(centimes, 2)));
+            assert!(matches!(refused, Err(TillError::NothingDue)), "{centimes}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn cash_is_whole_and_never_half_a_dinar_off(centimes in 50_i64..10_000_000_000) {
+            let total = Money::rounded(Decimal::new(centimes, 2));
+            let CashDue { due, rounding } = cash_due(total).expect("something is due");
+            prop_assert!(due.decimal().is_integer());
+            prop_assert_eq!(due - rounding, total);
+            let half = Decimal::new(50, 2);
+            prop_assert!(rounding.decimal() > -half && rounding.decimal() <= half);
+        }
+
         #[test]
         fn any_whole_amount_can_be_counted(amount in 0_i32..1_000_000) {
             prop_assert_eq!(CashCount::of_whole(amount).total(), Money::whole(amount.into()));

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::model::{CashCount, NewTill, PricedLine, Sold};
+use super::model::{CashCount, CashDue, NewTill, PricedLine, Sold};
 use crate::db::{Actor, CompanyId, DbError};
 use crate::money::Money;
 
@@ -36,6 +36,8 @@ pub(super) async fn insert_till(
 pub(super) struct LockedTill {
     pub(super) name: String,
     pub(super) zone: String,
+    /// Of the company: what is kept for ever is written in it.
+    pub(super) language: String,
 }
 
 /// Holds a drawer so that two openings follow each other.
@@ -46,8 +48,9 @@ pub(super) async fn lock_till(
 ) -> Result<Option<LockedTill>, DbError> {
     let till = sqlx::query_as!(
         LockedTill,
-        "select t.name, s.zone from tills t
+        "select t.name, s.zone, o.language from tills t
          join stores s on s.company_id = t.company_id and s.store_id = t.store_id
+         join companies o on o.company_id = t.company_id
          where t.company_id = $1 and t.till_id = $2 and t.active
          for no key update of t",
         company.0,
@@ -151,6 +154,8 @@ pub(super) struct OpenTill {
     pub(super) store_id: Uuid,
     pub(super) location_id: Uuid,
     pub(super) zone: String,
+    /// Of the company: what is kept for ever is written in it.
+    pub(super) language: String,
 }
 
 /// Holds an open session against closing, together with other sales.
@@ -161,10 +166,11 @@ pub(super) async fn share_open_session(
 ) -> Result<Option<OpenTill>, DbError> {
     let session = sqlx::query_as!(
         OpenTill,
-        "select t.till_id, t.name as till, t.store_id, t.location_id, s.zone
+        "select t.till_id, t.name as till, t.store_id, t.location_id, s.zone, o.language
          from cash_sessions c
          join tills t on t.company_id = c.company_id and t.till_id = c.till_id
          join stores s on s.company_id = t.company_id and s.store_id = t.store_id
+         join companies o on o.company_id = c.company_id
          where c.company_id = $1 and c.session_id = $2 and c.closed_at is null
          for share of c",
         company.0,
@@ -183,10 +189,11 @@ pub(super) async fn lock_open_session(
 ) -> Result<Option<OpenTill>, DbError> {
     let session = sqlx::query_as!(
         OpenTill,
-        "select t.till_id, t.name as till, t.store_id, t.location_id, s.zone
+        "select t.till_id, t.name as till, t.store_id, t.location_id, s.zone, o.language
          from cash_sessions c
          join tills t on t.company_id = c.company_id and t.till_id = c.till_id
          join stores s on s.company_id = t.company_id and s.store_id = t.store_id
+         join companies o on o.company_id = c.company_id
          where c.company_id = $1 and c.session_id = $2 and c.closed_at is null
          for update of c",
         company.0,
@@ -255,7 +262,7 @@ pub(super) async fn find_sold(
     ticket_id: Uuid,
 ) -> Result<Option<Sold>, DbError> {
     let row = sqlx::query!(
-        "select t.code, t.total, p.tendered, p.change
+        "select t.code, t.total, p.rounding, p.tendered, p.change
          from tickets t
          join payments p on p.company_id = t.company_id and p.ticket_id = t.ticket_id
          where t.company_id = $1 and t.ticket_id = $2
@@ -269,6 +276,7 @@ pub(super) async fn find_sold(
         ticket_id,
         code: row.code,
         total: Money::rounded(row.total),
+        rounding: Money::rounded(row.rounding),
         received: Money::rounded(row.tendered),
         change: Money::rounded(row.change),
     }))
@@ -285,6 +293,7 @@ pub(super) struct NewTicket<'t> {
     pub(super) at: DateTime<Utc>,
     pub(super) business_date: NaiveDate,
     pub(super) total: Money,
+    pub(super) cash: CashDue,
     pub(super) received: Money,
     pub(super) change: Money,
 }
@@ -369,14 +378,15 @@ async fn insert_payment(
     let payment_id = Uuid::now_v7();
     sqlx::query!(
         "insert into payments
-             (company_id, payment_id, ticket_id, session_id, method, amount, tendered, change,
-              paid_at, business_date, actor_id, actor_label)
-         values ($1, $2, $3, $4, 'cash', $5, $6, $7, $8, $9, $10, $11)",
+             (company_id, payment_id, ticket_id, session_id, method, amount, rounding, tendered,
+              change, paid_at, business_date, actor_id, actor_label)
+         values ($1, $2, $3, $4, 'cash', $5, $6, $7, $8, $9, $10, $11, $12)",
         actor.company.0,
         payment_id,
         ticket.id,
         ticket.session_id,
-        ticket.total.decimal(),
+        ticket.cash.due.decimal(),
+        ticket.cash.rounding.decimal(),
         ticket.received.decimal(),
         ticket.change.decimal(),
         ticket.at,
@@ -394,7 +404,7 @@ async fn insert_payment(
         actor.company.0,
         Uuid::now_v7(),
         ticket.session_id,
-        ticket.total.decimal(),
+        ticket.cash.due.decimal(),
         payment_id,
         ticket.at,
         ticket.business_date,

@@ -7,7 +7,11 @@ error-malformed = La demande est incomplète ou mal formée : { $detail }.
 error-invalid = Un champ n'est pas correct. Corrigez-le et recommencez.
 error-idempotency-key = La demande ne porte pas de clé d'opération. Rechargez la page et recommencez.
 error-too-large = L'envoi est trop volumineux (limite : { $limit } octets).
-error-too-many = Trop d'essais. Attendez { $seconds } secondes avant de recommencer.
+error-too-many =
+    Trop d'essais. Attendez { $seconds ->
+        [one] { $seconds } seconde
+       *[other] { $seconds } secondes
+    } avant de recommencer.
 error-unavailable = Le service est momentanément indisponible. Réessayez dans un instant.
 error-internal = Une erreur interne s'est produite. Elle a été enregistrée ; réessayez, puis prévenez l'assistance si elle persiste.
 error-contention = Une autre opération modifiait les mêmes données. Réessayez.

@@ -373,6 +373,15 @@ pub struct SourceCommand {
     pub reason: String,
     pub evidence: i16,
     pub copies: i64,
+    pub newest_copy: Option<CopyStand>,
+}
+
+/// How a copy of a command fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyStand {
+    pub state: State,
+    pub reason: String,
+    pub evidence: i16,
 }
 
 pub(in crate::gateways) async fn of_sources(
@@ -385,8 +394,16 @@ pub(in crate::gateways) async fn of_sources(
     let rows = sqlx::query!(
         r#"select c.command_id, c.source_id, c.state, c.reason, c.evidence,
                   (select count(*) from commands k
-                   where k.company_id = c.company_id and k.copy_of = c.command_id) as "copies!"
+                   where k.company_id = c.company_id and k.copy_of = c.command_id) as "copies!",
+                  n.state as "copy_state?", n.reason as "copy_reason?",
+                  n.evidence as "copy_evidence?"
            from commands c
+           left join lateral (
+               select k.state, k.reason, k.evidence from commands k
+               where k.company_id = c.company_id and k.copy_of = c.command_id
+               order by k.queue_no desc
+               limit 1
+           ) n on true
            where c.company_id = $1 and c.source_kind = $2 and c.source_id = any($3)
              and c.purpose = $4
            order by c.source_id"#,
@@ -400,7 +417,12 @@ pub(in crate::gateways) async fn of_sources(
     Ok(rows
         .into_iter()
         .filter_map(|row| {
+            let copy = row.copy_state.zip(row.copy_reason).zip(row.copy_evidence);
+            let newest_copy = copy.and_then(|((state, reason), evidence)| {
+                Some(CopyStand { state: State::parse(&state)?, reason, evidence })
+            });
             Some(SourceCommand {
+                newest_copy,
                 command_id: row.command_id,
                 source_id: row.source_id,
                 state: State::parse(&row.state)?,

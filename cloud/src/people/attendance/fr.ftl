@@ -42,8 +42,20 @@ attendance-anomaly-other = Anomalie { $code }
 attendance-unmatched-title = Numéros sans employé
 attendance-unmatched-text = Dites à qui appartient chaque numéro : ses pointages passés et à venir lui seront rattachés.
 attendance-unmatched-user = N° { $user }
-attendance-unmatched-count = { $count } pointages
+attendance-unmatched-count =
+    { $count ->
+        [one] { $count } pointage
+       *[other] { $count } pointages
+    }
 attendance-assign = Rattacher
+attendance-choose = Choisir un employé
+attendance-employee-of = Employé du n° { $user }
+attendance-assigned-title =
+    { $count ->
+        [one] { $count } numéro rattaché
+       *[other] { $count } numéros rattachés
+    }
+attendance-change = Changer
 attendance-fault-filter = Ce filtre n'est pas lisible. Choisissez à nouveau l'employé ou le jour.
 attendance-fault-employee = Cet employé n'existe pas. Choisissez-en un dans la liste.
 act-attendance-assign = Numéro de pointeuse rattaché

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::live::{self, Following, Seat};
 use super::model::{french_local_time, state_text};
 use super::service::{self, ClockUser};
-use super::sql::{self, Filter, PunchRow, UnmatchedRow};
+use super::sql::{self, AssignedRow, Filter, PunchRow, UnmatchedRow};
 use crate::db::{Begun, Scope};
 use crate::i18n::{Message, Texts};
 use crate::identity::permission::{PUNCHES_ASSIGN, PUNCHES_VIEW};
@@ -20,6 +20,7 @@ use crate::web::{Access, Error, NavItem, Page, Request, Response, Result, Route,
 
 const PER_PAGE: i64 = 50;
 const UNMATCHED_MAX: i64 = 50;
+const ASSIGNED_MAX: i64 = 200;
 const EVERYTHING: i64 = i64::MAX;
 
 /// The menu's entries.
@@ -134,6 +135,8 @@ struct ListPage {
     employees: Vec<Employee>,
     clocks: Vec<String>,
     unmatched: Vec<UnmatchedRow>,
+    /// Numbers that have their employee; only for those who may change that.
+    assigned: Vec<AssignedRow>,
     asked: Asked,
     query: String,
     /// The newest number shown or passed over: the live list goes on from here.
@@ -159,6 +162,7 @@ async fn list(request: Request) -> Result<Response> {
         employees: employees::active(&mut scope, company).await?,
         clocks: sql::clocks(scope.connection(), company).await?,
         unmatched: read_unmatched(&request, &mut scope).await?,
+        assigned: read_assigned(&request, &mut scope).await?,
         query: asked.query(),
         newest: sql::newest(scope.connection(), company).await?,
         older: rows.last().filter(|_| has_older).map(|row| row.punch_no),
@@ -192,6 +196,13 @@ async fn unmatched(request: Request) -> Result<Response> {
 
 async fn read_unmatched(request: &Request, scope: &mut Scope) -> Result<Vec<UnmatchedRow>> {
     Ok(sql::unmatched(scope.connection(), request.company()?, UNMATCHED_MAX).await?)
+}
+
+async fn read_assigned(request: &Request, scope: &mut Scope) -> Result<Vec<AssignedRow>> {
+    if !request.session()?.may(PUNCHES_ASSIGN) {
+        return Ok(Vec::new());
+    }
+    Ok(sql::assigned(scope.connection(), request.company()?, ASSIGNED_MAX).await?)
 }
 
 impl UnmatchedRow {
@@ -238,7 +249,8 @@ async fn live_list(request: Request) -> Result<Response> {
 struct AssignForm {
     clock_serial: String,
     user_id: String,
-    employee_id: Uuid,
+    /// Empty until somebody is chosen.
+    employee_id: String,
     /// Where to go back to: the filters.
     #[serde(default)]
     back: String,
@@ -246,16 +258,16 @@ struct AssignForm {
 
 async fn assign(request: Request) -> Result<Response> {
     let form: AssignForm = request.form()?;
+    let nobody = || Error::field("employee_id", Message::new("attendance-fault-employee"));
+    let employee_id: Uuid = form.employee_id.parse().map_err(|_| nobody())?;
     let (actor, key) = (request.actor()?, request.idempotency_key()?);
     let user = ClockUser { clock_serial: form.clock_serial.clone(), user_id: form.user_id.clone() };
     let begun =
         request.app().db.begin_once::<_, ()>(&actor, key, "attendance.assign", &form).await?;
     if let Begun::Fresh(mut act) = begun {
-        service::assign(&mut act, &user, form.employee_id).await.map_err(|error| {
+        service::assign(&mut act, &user, employee_id).await.map_err(|error| {
             match error.constraint() {
-                Some("clock_users_company_id_employee_id_fkey") => {
-                    Error::field("employee_id", Message::new("attendance-fault-employee"))
-                }
+                Some("clock_users_company_id_employee_id_fkey") => nobody(),
                 _ => error.into(),
             }
         })?;

@@ -247,3 +247,35 @@ pub(super) async fn unmatched(
     .await?;
     Ok(rows)
 }
+
+/// A clock user and whom it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AssignedRow {
+    pub(super) clock_serial: String,
+    pub(super) user_id: String,
+    pub(super) employee_id: Uuid,
+    pub(super) employee: String,
+    /// Somebody who left is not among those one can choose.
+    pub(super) active: bool,
+}
+
+pub(super) async fn assigned(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    at_most: i64,
+) -> Result<Vec<AssignedRow>, DbError> {
+    let rows = sqlx::query_as!(
+        AssignedRow,
+        "select u.clock_serial, u.user_id, u.employee_id, e.name as employee, e.active
+         from clock_users u
+         join employees e on e.company_id = u.company_id and e.employee_id = u.employee_id
+         where u.company_id = $1
+         order by e.name, u.clock_serial, u.user_id
+         limit $2",
+        company.0,
+        at_most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}

@@ -102,6 +102,21 @@ async fn whose_a_punch_is_comes_from_the_assignment_only() {
 }
 
 #[tokio::test]
+async fn a_number_given_by_mistake_is_listed_and_given_to_another() {
+    let test = TestDb::new().await;
+    let mut act = test.db.begin(&test.actor()).await.expect("act");
+    let amel = employees::add(&mut act, "Amel", "Vente").await.expect("employee");
+    let nadia = employees::add(&mut act, "Nadia", "Vente").await.expect("employee");
+    let user = ClockUser { clock_serial: "CLOCK".into(), user_id: "12".into() };
+    assign(&mut act, &user, amel).await.expect("assigned");
+    let listed = sql::assigned(act.connection(), test.company, 10).await.expect("list");
+    assert_eq!((listed[0].user_id.as_str(), listed[0].employee.as_str()), ("12", "Amel"));
+    assign(&mut act, &user, nadia).await.expect("changed");
+    let listed = sql::assigned(act.connection(), test.company, 10).await.expect("list");
+    assert_eq!((listed.len(), listed[0].employee_id, listed[0].active), (1, nadia, true));
+}
+
+#[tokio::test]
 async fn a_company_cannot_give_a_number_to_anothers_employee() {
     let test = TestDb::new().await;
     let user = ClockUser { clock_serial: "CLOCK".into(), user_id: "12".into() };

@@ -36,3 +36,11 @@ export function plainQuantity(quantity) {
 export function times(price, quantity) {
   return Math.floor((price * quantity * 2 + 1000) / 2000);
 }
+
+/** 250 -> "0,25", as people read it. */
+export const shownQuantity = (quantity) => plainQuantity(quantity).replace(".", ",");
+
+/** What a total comes to in coins: whole dinars, half away from zero, as the server says. */
+export function cashDue(total) {
+  return Math.floor((total + 50) / 100) * 100;
+}

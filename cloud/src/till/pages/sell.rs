@@ -10,11 +10,11 @@ use super::super::{paper, service, sql};
 use super::chosen;
 use crate::catalog::{self, Product};
 use crate::db::{Begun, IdempotencyKey};
-use crate::money::Money;
+use crate::i18n::Texts;
 use crate::quantity::Quantity;
 use crate::stock;
 use crate::time;
-use crate::web::{Error, Page, Request, Response, Result};
+use crate::web::{Page, Request, Response, Result};
 
 #[derive(Deserialize)]
 struct Wanted {
@@ -27,6 +27,8 @@ struct TillPage {
     page: Page,
     till: Option<TillView>,
     others: Vec<(Uuid, String)>,
+    /// Receipts not on paper, in words; empty when there are none.
+    unprinted: String,
     categories: Vec<CategoryView>,
     products: Vec<ProductView>,
 }
@@ -61,23 +63,23 @@ struct ProductView {
     price: String,
     /// `50,00`, as it is read.
     shown_price: String,
-    unit: &'static str,
+    unit: String,
     is_counted: bool,
     available: Quantity,
     shown_available: String,
 }
 
 impl ProductView {
-    fn new(product: Product, available: Quantity) -> Self {
+    fn new(product: Product, available: Quantity, texts: &Texts) -> Self {
         let available = product.in_sale_unit(available);
         Self {
             product_id: product.id,
             category_id: product.category_id,
             price: product.price.to_string(),
             shown_price: product.price.french(),
-            unit: product.sale_unit.as_str(),
+            unit: texts.say(&product.sale_unit.name()),
             is_counted: product.sale_unit.is_counted(),
-            shown_available: available.french(),
+            shown_available: texts.say(&product.sale_unit.quantity(available)),
             available,
             sku: product.sku,
             name: product.name,
@@ -94,9 +96,13 @@ pub(super) async fn show(request: Request) -> Result<Response> {
     let mut scope = request.app().db.read(company).await?;
     let tills = sql::list_tills(scope.connection(), company).await?;
     let others = tills.iter().map(|till| (till.till_id, till.name.clone())).collect();
-    let till = chosen(tills, wanted.till);
-    let (mut categories, mut products) = (Vec::new(), Vec::new());
-    if let Some(till) = till.as_ref().filter(|till| till.session.is_some()) {
+    let till = chosen(tills, wanted.till, request.session()?.user_id);
+    let texts = request.texts();
+    let (mut categories, mut products, mut unprinted) = (Vec::new(), Vec::new(), String::new());
+    let open = till.as_ref().and_then(|till| Some((till, till.session.as_ref()?)));
+    if let Some((till, session)) = open {
+        let missing = paper::unprinted(&mut scope, company, session.session_id).await?;
+        unprinted = missing.map(|message| texts.say(&message)).unwrap_or_default();
         let sold = catalog::products_sold(scope.connection(), company).await?;
         let ids: Vec<Uuid> = sold.iter().map(|product| product.id).collect();
         let stocked =
@@ -113,13 +119,14 @@ pub(super) async fn show(request: Request) -> Result<Response> {
             .map(|product| {
                 let available = stocked.binary_search_by_key(&product.id, |(id, _)| *id);
                 let available = available.ok().and_then(|index| stocked.get(index));
-                ProductView::new(product, available.map_or(Quantity::ZERO, |(_, there)| *there))
+                let available = available.map_or(Quantity::ZERO, |(_, there)| *there);
+                ProductView::new(product, available, &texts)
             })
             .collect();
     }
     let till = till.map(view);
     let page = request.page("till-title");
-    Response::html(&TillPage { page, till, others, categories, products })
+    Response::html(&TillPage { page, till, others, unprinted, categories, products })
 }
 
 fn view(till: sql::ShownTill) -> TillView {
@@ -140,11 +147,25 @@ fn view(till: sql::ShownTill) -> TillView {
 struct SoldBody {
     ticket_id: Uuid,
     code: String,
-    total: Money,
-    change: Money,
     shown_total: String,
+    /// Where there is any.
+    shown_rounding: Option<String>,
     shown_received: String,
     shown_change: String,
+}
+
+impl From<Sold> for SoldBody {
+    fn from(sold: Sold) -> Self {
+        let rounding = sold.rounding;
+        Self {
+            ticket_id: sold.ticket_id,
+            code: sold.code,
+            shown_total: sold.total.french(),
+            shown_rounding: (!rounding.is_zero()).then(|| rounding.french()),
+            shown_received: sold.received.french(),
+            shown_change: sold.change.french(),
+        }
+    }
 }
 
 /// Sells a cart. Asked again with the same ticket id and cart, gives the same ticket.
@@ -162,66 +183,19 @@ pub(super) async fn sell(request: Request) -> Result<Response> {
             sold
         }
     };
-    Response::json(&SoldBody {
-        ticket_id: sold.ticket_id,
-        code: sold.code,
-        total: sold.total,
-        change: sold.change,
-        shown_total: sold.total.french(),
-        shown_received: sold.received.french(),
-        shown_change: sold.change.french(),
-    })
+    Response::json(&SoldBody::from(sold))
 }
 
 #[derive(Serialize)]
-struct OnCounter {
-    product_id: Uuid,
-    available: Quantity,
-    shown: String,
+struct AbandonBody {
+    /// The ticket, if the sale had happened all the same.
+    sold: Option<SoldBody>,
 }
 
-/// What the counter holds now, for the badges of the grid.
-pub(super) async fn stock(request: Request) -> Result<Response> {
-    let till_id: Uuid = request.param("till_id")?;
-    let company = request.company()?;
-    let mut scope = request.app().db.read(company).await?;
-    let tills = sql::list_tills(scope.connection(), company).await?;
-    let till = tills.into_iter().find(|till| till.till_id == till_id).ok_or(Error::NotFound)?;
-    let sold = catalog::products_sold(scope.connection(), company).await?;
-    let ids: Vec<Uuid> = sold.iter().map(|product| product.id).collect();
-    let stocked = stock::available_at(scope.connection(), company, till.location_id, &ids).await?;
-    let rows: Vec<OnCounter> = sold
-        .iter()
-        .map(|product| {
-            let index = stocked.binary_search_by_key(&product.id, |(id, _)| *id).ok();
-            let there = index.and_then(|index| stocked.get(index)).map_or(Quantity::ZERO, |r| r.1);
-            let available = product.in_sale_unit(there);
-            OnCounter { product_id: product.id, available, shown: available.french() }
-        })
-        .collect();
-    Response::json(&rows)
-}
-
-#[derive(Serialize)]
-struct PrintBody {
-    state: &'static str,
-    label: String,
-    remedy: Option<String>,
-    is_moving: bool,
-}
-
-/// How the receipt of a ticket fares.
-pub(super) async fn print_state(request: Request) -> Result<Response> {
+/// Gives up a sale that has no answer, or says that it happened.
+pub(super) async fn abandon(request: Request) -> Result<Response> {
     let ticket_id: Uuid = request.param("ticket_id")?;
-    let company = request.company()?;
-    let mut scope = request.app().db.read(company).await?;
-    let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
-    known.ok_or(Error::NotFound)?;
-    let paper = paper::of_ticket(&mut scope, company, &request.texts(), ticket_id).await?;
-    Response::json(&PrintBody {
-        state: paper.word,
-        label: paper.label,
-        remedy: paper.remedy,
-        is_moving: paper.is_moving,
-    })
+    let actor = request.actor()?;
+    let sold = service::abandon(&request.app().db, &actor, ticket_id).await?;
+    Response::json(&AbandonBody { sold: sold.map(SoldBody::from) })
 }

@@ -16,6 +16,7 @@ use crate::web::{Error, Page, Request, Response, Result};
 struct CountPage {
     page: Page,
     key: Uuid,
+    till_id: Uuid,
     till: String,
     form: Form,
     rows: Vec<CountRow>,
@@ -148,6 +149,7 @@ fn count_page(
     let (count_fault, reason_fault) = (said("count"), said("reason"));
     let view = CountPage {
         key: Uuid::now_v7(),
+        till_id: till.till_id,
         till: till.name.clone(),
         form,
         rows: sent.rows(),

@@ -37,6 +37,8 @@ struct TicketRow {
     till: String,
     cashier: String,
     total: String,
+    paper: String,
+    paper_badge: &'static str,
 }
 
 /// Tickets, newest first.
@@ -57,9 +59,15 @@ pub(super) async fn list(request: Request) -> Result<Response> {
         let before = format!("{}.{}", last.sold_at.timestamp_micros(), last.ticket_id);
         serde_urlencoded::to_string([("day", &*day_word), ("code", code), ("before", &before)]).ok()
     });
+    let ids: Vec<Uuid> = tickets.iter().map(|ticket| ticket.ticket_id).collect();
+    let papers = paper::of_tickets(&mut scope, company, &request.texts(), &ids).await?;
+    let paper_of = |id: &Uuid| papers.get(id).map(|paper| (paper.label.clone(), paper.badge));
     let tickets = tickets
         .into_iter()
-        .map(|ticket| TicketRow {
+        .map(|ticket| (paper_of(&ticket.ticket_id).unwrap_or_default(), ticket))
+        .map(|((paper, paper_badge), ticket)| TicketRow {
+            paper,
+            paper_badge,
             sold_at: time::french_minute(ticket.sold_at, time::zone(&ticket.zone)),
             total: ticket.total.french(),
             ticket_id: ticket.ticket_id,
@@ -91,10 +99,13 @@ struct TicketPage {
 struct ReceiptView {
     code: String,
     store: String,
+    till: String,
     sold_at: String,
     cashier: String,
     lines: Vec<[String; 4]>,
     total: String,
+    /// Rounding of the cash and what was due, where it is not the total.
+    rounded: Option<(String, String)>,
     received: String,
     change: String,
 }
@@ -116,16 +127,21 @@ pub(super) async fn show(request: Request) -> Result<Response> {
     let facts = sql::receipt(scope.connection(), company, ticket_id).await?;
     let facts = facts.ok_or(Error::NotFound)?;
     let paper = paper_view(&request, &mut scope, ticket_id).await?;
-    let lines = facts.lines.into_iter();
-    let lines =
-        lines.map(|line| [line.name, line.quantity, line.unit_price.french(), line.total.french()]);
+    let texts = request.texts();
+    let lines = facts.lines.into_iter().map(|line| {
+        let quantity = texts.say(&line.unit.quantity(line.quantity));
+        [line.name, quantity, line.unit_price.french(), line.total.french()]
+    });
+    let due = facts.total + facts.rounding;
     let receipt = ReceiptView {
         lines: lines.collect(),
+        rounded: (!facts.rounding.is_zero()).then(|| (facts.rounding.french(), due.french())),
         total: facts.total.french(),
         received: facts.received.french(),
         change: facts.change.french(),
         code: facts.code,
         store: facts.store,
+        till: facts.till,
         sold_at: facts.sold_at,
         cashier: facts.cashier,
     };
@@ -133,14 +149,25 @@ pub(super) async fn show(request: Request) -> Result<Response> {
     Response::html(&TicketPage { page, ticket_id, key: Uuid::now_v7(), receipt, paper })
 }
 
-/// The story of a ticket's paper, alone.
+#[derive(Deserialize)]
+struct Seen {
+    #[serde(default)]
+    seen: String,
+}
+
+/// The story of a ticket's paper, alone; nothing when it is what the page has.
 pub(super) async fn paper(request: Request) -> Result<Response> {
     let ticket_id: Uuid = request.param("ticket_id")?;
+    let Seen { seen } = request.query()?;
     let company = request.company()?;
     let mut scope = request.app().db.read(company).await?;
     let known = sql::store_of_ticket(scope.connection(), company, ticket_id).await?;
     known.ok_or(Error::NotFound)?;
-    Response::html(&paper_view(&request, &mut scope, ticket_id).await?)
+    let view = paper_view(&request, &mut scope, ticket_id).await?;
+    if view.paper.stamp() == seen {
+        return Ok(Response::text(String::new()).with_status(204));
+    }
+    Response::html(&view)
 }
 
 async fn paper_view(request: &Request, scope: &mut Scope, ticket_id: Uuid) -> Result<PaperView> {

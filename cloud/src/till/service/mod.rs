@@ -1,5 +1,6 @@
 //! The acts of the till, one file each.
 
+mod abandon;
 mod reprint;
 mod sell;
 mod session;
@@ -10,6 +11,7 @@ use super::model::{NewTill, TillError};
 use super::sql;
 use crate::db::Act;
 
+pub use abandon::abandon;
 pub use reprint::reprint;
 pub use sell::sell;
 pub use session::{CloseSession, Closed, OpenSession, close_session, open_session};

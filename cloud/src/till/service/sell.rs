@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::super::model::{PricedLine, Sale, Sold, TillError, price_lines, ticket_code};
+use super::super::model::{PricedLine, Sale, Sold, TillError, cash_due, price_lines, ticket_code};
 use super::super::{paper, sql};
 use crate::accounting::{self, Journal, Line, Party, Posting, account, goods_accounts};
 use crate::catalog::{self, Product};
@@ -36,8 +36,9 @@ pub async fn sell(
     let products = catalog::products_by_id(act.connection(), company, &ids).await?;
     let lines = price_lines(&sale.lines, &products)?;
     let total: Money = lines.iter().map(|line| line.total).sum();
-    if sale.received < total {
-        return Err(TillError::NotEnoughMoney { total, received: sale.received });
+    let cash = cash_due(total)?;
+    if sale.received < cash.due {
+        return Err(TillError::NotEnoughMoney { due: cash.due, received: sale.received });
     }
     let issued = take_goods(act, &session, sale.ticket_id, business_date, at, &lines).await?;
     let year = business_date.year();
@@ -52,12 +53,15 @@ pub async fn sell(
         at,
         business_date,
         total,
+        cash,
         received: sale.received,
-        change: sale.received - total,
+        change: sale.received - cash.due,
     };
     let actor = act.actor().clone();
     sql::insert_ticket(act.connection(), &actor, &ticket, &lines).await?;
     paper::ask_receipt(act, texts, session.store_id, sale.ticket_id).await?;
+    // Labels are kept for ever: in the company's language, whoever sells.
+    let texts = texts.in_language(&session.language);
     let label = |id| texts.with(id, &[("code", ticket.code.clone())]);
     post_sale(act, &ticket, label("till-entry-sale"), &lines).await?;
     post_cost(act, &ticket, label("till-entry-cost"), &lines, &issued).await?;
@@ -66,6 +70,7 @@ pub async fn sell(
         ticket_id: sale.ticket_id,
         code: ticket.code,
         total,
+        rounding: cash.rounding,
         received: sale.received,
         change: ticket.change,
     })
@@ -104,7 +109,8 @@ fn named(lines: &[PricedLine], product_id: Uuid) -> Option<&Product> {
     lines.iter().map(|line| &line.product).find(|product| product.id == product_id)
 }
 
-/// Cash to sales, by the accounts of what was sold.
+/// Cash to sales, by the accounts of what was sold; what rounding the cash gained or lost
+/// is other income or a charge.
 async fn post_sale(
     act: &mut Act,
     ticket: &sql::NewTicket<'_>,
@@ -115,9 +121,15 @@ async fn post_sale(
     for line in lines {
         *sales.entry(goods_accounts(line.product.kind).sales).or_default() += line.total;
     }
-    let cash = Line::debit(account::CASH, ticket.total).of(Party::Till(ticket.session.till_id));
+    let (due, rounding) = (ticket.cash.due, ticket.cash.rounding);
+    let cash = Line::debit(account::CASH, due).of(Party::Till(ticket.session.till_id));
+    let rounded = if rounding.is_negative() {
+        Line::debit(account::OTHER_CHARGES, -rounding)
+    } else {
+        Line::credit(account::OTHER_INCOME, rounding)
+    };
     let credits = sales.into_iter().map(|(code, amount)| Line::credit(code, amount));
-    let lines = std::iter::once(cash).chain(credits).collect();
+    let lines = [cash, rounded].into_iter().chain(credits).collect();
     post(act, ticket, "sale", label, lines).await
 }
 

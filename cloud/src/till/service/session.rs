@@ -88,6 +88,7 @@ pub async fn open_session(
     act.audit("till.open", "cash_session", &session.id.to_string(), details).await?;
     act.hint("till", Some(open.till_id));
     let facts = Facts { till_id: open.till_id, session_id: session.id, business_date };
+    let texts = texts.in_language(&till.language);
     if expected.is_none() {
         let label = texts.with("till-entry-float", &[("till", till.name)]);
         post_first_float(act, &facts, label, counted).await?;
@@ -128,6 +129,7 @@ pub async fn close_session(
         session_id: close.session_id,
         business_date: time::business_date(at, time::zone(&session.zone)),
     };
+    let texts = texts.in_language(&session.language);
     let label = texts.with("till-entry-difference", &[("till", session.till)]);
     post_difference(act, &facts, "closing", label, difference).await?;
     Ok(Closed { theoretical, counted, difference })

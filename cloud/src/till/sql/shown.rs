@@ -1,6 +1,7 @@
 //! Statements behind the till's pages, lists and receipts.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -31,6 +32,7 @@ pub(in crate::till) struct ShownSession {
     pub(in crate::till) session_id: Uuid,
     pub(in crate::till) opened_at: DateTime<Utc>,
     pub(in crate::till) opened_by: String,
+    pub(in crate::till) opened_by_id: Option<Uuid>,
 }
 
 /// The drawers in use with their state. A company has some tens.
@@ -41,7 +43,7 @@ pub(in crate::till) async fn list_tills(
     let rows = sqlx::query!(
         r#"select t.till_id, t.name, t.location_id, s.name as store, s.zone,
                   c.session_id as "session_id?", c.opened_at as "opened_at?",
-                  c.opened_by_label as "opened_by?",
+                  c.opened_by_label as "opened_by?", c.opened_by as opened_by_id,
                   (select l.counted from cash_sessions l
                    where l.company_id = t.company_id and l.till_id = t.till_id
                      and l.closed_at is not null
@@ -70,6 +72,7 @@ pub(in crate::till) async fn list_tills(
                     session_id,
                     opened_at,
                     opened_by,
+                    opened_by_id: row.opened_by_id,
                 },
             ),
             last_counted: row.last_counted.map(Money::rounded),
@@ -109,6 +112,29 @@ pub(in crate::till) async fn store_of_ticket(
     Ok(store)
 }
 
+/// Tickets whose paper the till's page watches; what is older has been seen or expired.
+const TICKETS_WATCHED: i64 = 200;
+
+/// The newest tickets of a session.
+pub(in crate::till) async fn newest_tickets(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    session_id: Uuid,
+) -> Result<Vec<Uuid>, DbError> {
+    let ids = sqlx::query_scalar!(
+        "select ticket_id from tickets
+         where company_id = $1 and session_id = $2
+         order by sold_at desc, ticket_id desc
+         limit $3",
+        company.0,
+        session_id,
+        TICKETS_WATCHED
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
+}
+
 /// Everything a receipt says.
 pub(in crate::till) async fn receipt(
     connection: &mut PgConnection,
@@ -116,10 +142,12 @@ pub(in crate::till) async fn receipt(
     ticket_id: Uuid,
 ) -> Result<Option<Receipt>, DbError> {
     let head = sqlx::query!(
-        "select c.name as company, c.address, c.legal_ids, c.receipt_footer, s.name as store,
-                s.zone, t.code, t.sold_at, t.cashier, t.total, p.tendered, p.change
+        "select c.name as company, c.address, c.legal_ids, c.receipt_footer, c.language,
+                s.name as store, s.zone, l.name as till, t.code, t.sold_at, t.cashier, t.total,
+                p.rounding, p.tendered, p.change
          from tickets t
          join companies c on c.company_id = t.company_id
+         join tills l on l.company_id = t.company_id and l.till_id = t.till_id
          join stores s on s.company_id = t.company_id and s.store_id = t.store_id
          join payments p on p.company_id = t.company_id and p.ticket_id = t.ticket_id
          where t.company_id = $1 and t.ticket_id = $2
@@ -146,22 +174,26 @@ pub(in crate::till) async fn receipt(
         articles += pieces(quantity, unit);
         lines.push(ReceiptLine {
             name: row.name,
-            quantity: shown_quantity(quantity, unit),
+            quantity,
+            unit,
             unit_price: Money::rounded(row.unit_price),
             total: Money::rounded(row.total),
         });
     }
     Ok(Some(Receipt {
+        language: head.language,
         company: head.company,
         address: head.address,
         legal_ids: head.legal_ids,
         store: head.store,
+        till: head.till,
         footer: head.receipt_footer,
         code: head.code,
         sold_at: time::french_minute(head.sold_at, time::zone(&head.zone)),
         cashier: head.cashier,
         lines,
         total: Money::rounded(head.total),
+        rounding: Money::rounded(head.rounding),
         received: Money::rounded(head.tendered),
         change: Money::rounded(head.change),
         articles,
@@ -171,12 +203,6 @@ pub(in crate::till) async fn receipt(
 /// Pieces count each, what is weighed counts once.
 fn pieces(quantity: Quantity, unit: Unit) -> i64 {
     if unit.is_counted() { quantity.decimal().to_i64().unwrap_or(i64::MAX) } else { 1 }
-}
-
-/// `8` or `0,5 kg`.
-fn shown_quantity(quantity: Quantity, unit: Unit) -> String {
-    let number = quantity.french().replace('\u{202f}', " ");
-    if unit.is_counted() { number } else { format!("{number} {unit}") }
 }
 
 /// A ticket as the list shows it.
@@ -190,7 +216,32 @@ pub(in crate::till) struct ShownTicket {
     pub(in crate::till) total: Money,
 }
 
-/// A page of tickets, newest first, of one business day or of all.
+struct TicketRow {
+    ticket_id: Uuid,
+    code: String,
+    sold_at: DateTime<Utc>,
+    zone: String,
+    till: String,
+    cashier: String,
+    total: Decimal,
+}
+
+impl From<TicketRow> for ShownTicket {
+    fn from(row: TicketRow) -> Self {
+        Self {
+            ticket_id: row.ticket_id,
+            code: row.code,
+            sold_at: row.sold_at,
+            zone: row.zone,
+            till: row.till,
+            cashier: row.cashier,
+            total: Money::rounded(row.total),
+        }
+    }
+}
+
+/// A page of tickets, newest first, of one business day or of all. Two statements: one that
+/// leaves the day open could not be planned on the index that begins with it.
 pub(in crate::till) async fn list_tickets(
     connection: &mut PgConnection,
     company: CompanyId,
@@ -199,13 +250,35 @@ pub(in crate::till) async fn list_tickets(
     before: Option<(DateTime<Utc>, Uuid)>,
 ) -> Result<Vec<ShownTicket>, DbError> {
     let (before_at, before_id) = before.unzip();
-    let rows = sqlx::query!(
+    let Some(day) = day else {
+        let rows = sqlx::query_as!(
+            TicketRow,
+            "select t.ticket_id, t.code, t.sold_at, s.zone, l.name as till, t.cashier, t.total
+             from tickets t
+             join stores s on s.company_id = t.company_id and s.store_id = t.store_id
+             join tills l on l.company_id = t.company_id and l.till_id = t.till_id
+             where t.company_id = $1
+               and ($2 = '' or strpos(t.code, upper($2)) > 0)
+               and ($3::timestamptz is null or (t.sold_at, t.ticket_id) < ($3, $4::uuid))
+             order by t.sold_at desc, t.ticket_id desc
+             limit $5",
+            company.0,
+            code,
+            before_at,
+            before_id,
+            PAGE_TICKETS + 1
+        )
+        .fetch_all(connection)
+        .await?;
+        return Ok(rows.into_iter().map(ShownTicket::from).collect());
+    };
+    let rows = sqlx::query_as!(
+        TicketRow,
         "select t.ticket_id, t.code, t.sold_at, s.zone, l.name as till, t.cashier, t.total
          from tickets t
          join stores s on s.company_id = t.company_id and s.store_id = t.store_id
          join tills l on l.company_id = t.company_id and l.till_id = t.till_id
-         where t.company_id = $1
-           and ($2::date is null or t.business_date = $2)
+         where t.company_id = $1 and t.business_date = $2
            and ($3 = '' or strpos(t.code, upper($3)) > 0)
            and ($4::timestamptz is null or (t.sold_at, t.ticket_id) < ($4, $5::uuid))
          order by t.sold_at desc, t.ticket_id desc
@@ -219,16 +292,5 @@ pub(in crate::till) async fn list_tickets(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ShownTicket {
-            ticket_id: row.ticket_id,
-            code: row.code,
-            sold_at: row.sold_at,
-            zone: row.zone,
-            till: row.till,
-            cashier: row.cashier,
-            total: Money::rounded(row.total),
-        })
-        .collect())
+    Ok(rows.into_iter().map(ShownTicket::from).collect())
 }

@@ -1,5 +1,6 @@
 //! One journey in a real browser: sign in, see punches appear, sell, see the receipt
-//! printed. The pictures it takes are those of the README (`make screenshots`).
+//! printed, sell without a mouse, lose an answer. The pictures it takes are those of the
+//! README (`make screenshots`).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -81,6 +82,8 @@ async fn sign_in_see_punches_appear_sell_and_see_the_receipt_printed() {
     if let Some(folder) = pictures() {
         std::fs::write(folder.join("ticket.png"), &receipt.png).unwrap();
     }
+    sell_without_a_mouse(page).await;
+    a_lost_answer_is_one_sale(page, &shop).await;
     browser.close().await.unwrap();
 }
 
@@ -91,12 +94,12 @@ async fn sell_two(page: &Client, base: &str, browser: &Chromium) {
         click(page, "[data-open-till]").await;
         wait_for(page, "[name=pieces-100]").await.send_keys("20").await.unwrap();
         if let Ok(reason) = page.find(Locator::Css("[data-reason]")).await {
-            reason.send_keys("Fond de caisse du jour").await.unwrap();
+            reason.send_keys("Fonds de caisse du jour").await.unwrap();
         }
         click(page, "[data-count] .button--primary").await;
     }
     let goods = "[data-product]:not(.is-out)";
-    wait_for(page, goods).await;
+    wait_for(page, "[data-till][data-ready]").await;
     for good in page.find_all(Locator::Css(goods)).await.unwrap().into_iter().take(2) {
         good.click().await.unwrap();
     }
@@ -104,4 +107,70 @@ async fn sell_two(page: &Client, base: &str, browser: &Chromium) {
     click(page, "[data-pay]").await;
     click(page, "[data-amount=exact]").await;
     click(page, "[data-validate]").await;
+}
+
+const ENTER: &str = "\u{e007}";
+const F7: &str = "\u{e037}";
+
+/// Presses keys wherever the focus is; says how many there were.
+async fn press(page: &Client, keys: &str) -> usize {
+    page.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    keys.chars().count()
+}
+
+/// Three things, cash, change: nine keys, and the page is ready for the next customer.
+async fn sell_without_a_mouse(page: &Client) {
+    press(page, ENTER).await;
+    wait_for(page, "[data-search]:focus").await;
+    let mut pressed = 0;
+    for letter in ["b", "m", "k"] {
+        pressed += press(page, &format!("{letter}{ENTER}")).await;
+    }
+    let lines = page.find_all(Locator::Css("[data-line]")).await.unwrap();
+    assert_eq!(lines.len(), 3);
+    pressed += press(page, ENTER).await;
+    wait_for(page, "[data-pay-dialog][open]").await;
+    pressed += press(page, F7).await;
+    pressed += press(page, ENTER).await;
+    wait_for(page, "[data-sold-dialog][open] [data-ticket-number]:not(:empty)").await;
+    let received = wait_for(page, "[data-sold-received]").await.text().await.unwrap();
+    assert!(received.starts_with("1\u{202f}000"), "{received}");
+    assert_eq!(pressed, 9);
+    press(page, ENTER).await;
+    wait_for(page, "[data-search]:focus").await;
+}
+
+/// The server sold, its answer was lost, and the next answer speaks of something else: the
+/// sale stays pending under its own id until the ticket itself comes back.
+async fn a_lost_answer_is_one_sale(page: &Client, shop: &Shop) {
+    const WIRE: &str = "const wire = window.fetch;
+        window.answers = ['lost', 'signed-out'];
+        window.fetch = async (path, options) => {
+            const answer = path === '/till/sell' ? window.answers.shift() : undefined;
+            if (answer === 'lost') { await wire(path, options); throw new TypeError('lost'); }
+            if (answer !== 'signed-out') return wire(path, options);
+            const body = { error: { status: 401, code: 'error-sign-in', message: 'Reconnexion' } };
+            return new Response(JSON.stringify(body), { status: 401 });
+        };";
+    let tickets = "select count(*) from tickets";
+    let before = shop.count(tickets).await.unwrap();
+    page.execute(WIRE, vec![]).await.unwrap();
+    press(page, &format!("b{ENTER}")).await;
+    press(page, ENTER).await;
+    wait_for(page, "[data-pay-dialog][open]").await;
+    press(page, ENTER).await;
+    wait_for(page, "[data-unsettled]:not([hidden])").await;
+    click(page, "[data-retry]").await;
+    let told = "return document.querySelector('[data-message]').textContent";
+    let signed_out = async {
+        while !page.execute(told, vec![]).await.unwrap().to_string().contains("Reconnexion") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(WAIT, signed_out).await.expect("the answer is told");
+    wait_for(page, "[data-unsettled]:not([hidden])").await;
+    wait_for(page, "[data-pay]:disabled").await;
+    click(page, "[data-retry]").await;
+    wait_for(page, "[data-sold-dialog][open] [data-ticket-number]:not(:empty)").await;
+    assert_eq!(shop.count(tickets).await.unwrap(), before + 1);
 }
