@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fournil/target
 export FOURNIL_STATE ?= $(CURDIR)/.state
 
-.PHONY: help demo demo-reset test setup-test fmt tidy lint unit e2e bench fuzz sqlx sqlx-check screenshots audit clean-state
+.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench fuzz sqlx sqlx-check screenshots audit
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -17,6 +17,11 @@ demo: ## Build and run the whole system with simulated devices (Ctrl-C stops it)
 
 demo-reset: ## Forget everything the demonstration kept
 	@deploy/demo/demo.sh reset
+
+demo-check: ## Start, stop, resume and forget a demonstration of its own
+	@deploy/setup/install.sh demo
+	@cargo build --quiet --workspace --bins
+	@deploy/demo/check.sh
 
 test: setup-test ## Format, lints, unit, database, end-to-end and browser tests
 	@deploy/setup/test.sh
@@ -42,8 +47,8 @@ sqlx: setup-test ## Make .sqlx again from a freshly migrated database
 sqlx-check: setup-test ## Fail when .sqlx is not what a fresh database gives
 	@deploy/setup/sqlx.sh check
 
-audit: ## Advisories and licences (needs cargo-deny and its database)
-	cargo deny --offline check
+audit: ## Advisories, licences, duplicates (fetches cargo-deny and its database)
+	@deploy/setup/audit.sh
 
 screenshots: setup-test ## Make the pictures of the README again
 	@deploy/setup/screenshots.sh

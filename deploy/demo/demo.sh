@@ -11,7 +11,8 @@ cd "$root"
 state=$(realpath -m "${FOURNIL_STATE:-$root/.state}")/demo
 bin=${CARGO_TARGET_DIR:-$root/target}/debug
 port=${FOURNIL_DEMO_PORT:-8443}
-clock_port=14370 clock_page=14371 printer_port=19100 printer_page=19101
+devices=${FOURNIL_DEMO_DEVICES_PORT:-14370}
+clock_port=$devices clock_page=$((devices + 1)) printer_port=$((devices + 2)) printer_page=$((devices + 3))
 fail() { echo "fournil: $*" >&2; exit 1; }
 
 mkdir -p "$state/logs"
@@ -29,7 +30,7 @@ fi
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 for wanted in "$port" $clock_port $clock_page $printer_port $printer_page; do
     if port_is_taken "$wanted"; then
-        fail "le port $wanted est occupé : fermez le programme qui l'utilise (ss -ltnp | grep :$wanted), ou pour 8443 choisissez-en un autre avec FOURNIL_DEMO_PORT=9443 make demo."
+        fail "le port $wanted est occupé : fermez le programme qui l'utilise (ss -ltnp | grep :$wanted), ou choisissez-en d'autres : FOURNIL_DEMO_PORT=9443 FOURNIL_DEMO_DEVICES_PORT=24370 make demo."
     fi
 done
 
@@ -38,16 +39,6 @@ cargo build --quiet --workspace --bins
 [ -x "$bin/fournil-cloud" ] || fail "fournil-cloud n'est pas dans $bin : CARGO_TARGET_DIR a changé ?"
 
 own_cluster=
-if [ -n "${DATABASE_URL:-}" ]; then
-    database=$DATABASE_URL
-else
-    own_cluster=1
-    cluster_url=$(deploy/setup/postgres.sh start "$state/postgres")
-    psql -q "$cluster_url" -tAc "select 1 from pg_database where datname = 'fournil'" | grep -q 1 \
-        || psql -q "$cluster_url" -c 'create database fournil'
-    database=${cluster_url%/*}/fournil
-fi
-
 pids=()
 names=()
 # Each process dies with this script, whatever happens to it; Ctrl-C reaches only the script.
@@ -74,6 +65,16 @@ stop_all() {
 status=0
 trap 'status=$?; stop_all' EXIT
 trap 'status=0; stop_all' INT TERM
+
+if [ -n "${DATABASE_URL:-}" ]; then
+    database=$DATABASE_URL
+else
+    own_cluster=1
+    cluster_url=$(deploy/setup/postgres.sh start "$state/postgres")
+    psql -q "$cluster_url" -tAc "select 1 from pg_database where datname = 'fournil'" | grep -q 1 \
+        || psql -q "$cluster_url" -c 'create database fournil'
+    database=${cluster_url%/*}/fournil
+fi
 
 for log in cloud gateway clock printer; do : >"$state/logs/$log.log"; done
 cat >"$state/cloud.toml" <<TOML

@@ -10,6 +10,9 @@ purpose=${1:-demo}
 fail() { echo "fournil: $*" >&2; exit 1; }
 
 command -v cargo >/dev/null || fail "cargo est introuvable : installez Rust avec rustup (https://rustup.rs), puis relancez."
+if [ "$purpose" = test ] && ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+    rustup component add rustfmt clippy >&2 || fail "rustfmt et clippy manquent : rustup component add rustfmt clippy, puis relancez."
+fi
 command -v apt-get >/dev/null || fail "cette installation automatique demande Debian ou Ubuntu (apt-get) ; voyez README.md pour la liste des paquets."
 
 packages=(build-essential pkg-config postgresql curl ca-certificates fonts-dejavu-core)

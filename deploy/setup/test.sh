@@ -15,6 +15,10 @@ cargo fmt --all -- --check
 step "lints"
 cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
 
+step "documents of the code, fuzz targets"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+cargo check --quiet --locked --manifest-path protocol/fuzz/Cargo.toml
+
 step "private PostgreSQL"
 # Every test has a database of its own; durability is off here only: the tests of crashes
 # start clusters of their own with it on.
@@ -45,10 +49,14 @@ export FOURNIL_PYTHON
 step "build"
 cargo build --quiet --workspace --bins
 
-step "unit, property and database tests"
+step "unit, property and database tests, golden bytes"
 cargo test --workspace --all-features --lib --bins
+cargo test -p fournil-protocol --test wire
 
 step "end-to-end tests"
 cargo test -p fournil-tests --test e2e
+
+step "demonstration"
+deploy/demo/check.sh
 
 printf '\nfournil: tout est passé en %d s\n' $((SECONDS - began))
