@@ -113,7 +113,7 @@ cat >"$state/gateway.toml" <<TOML
 state_dir = "$state/gateway"
 
 [[clock]]
-name = "pointeuse"
+name = "entree"
 address = "127.0.0.1:$clock_port"
 comm_key = 1234
 

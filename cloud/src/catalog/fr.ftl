@@ -41,3 +41,7 @@ catalog-price-needed = Le prix doit être supérieur à zéro.
 catalog-price-moved = Le prix a été changé entre-temps : il est de { $now } DA et non { $shown } DA. Vérifiez, puis validez à nouveau.
 catalog-units-disagree = Les unités { $from } et { $to } ne se convertissent pas avec ce facteur.
 act-catalog-price = Changement de prix
+
+subject-product = Produit
+detail-before = Avant
+detail-after = Après

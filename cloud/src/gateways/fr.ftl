@@ -206,3 +206,9 @@ gateways-cli-which-store = nommez le magasin avec --store. Connus : { $known }.
 
 # Typed as it stands, in every language.
 gateways-code-typed = sudo fournil-gateway enrol --url { $url } --code { $code }
+
+subject-gateway = Passerelle
+subject-command = Commande
+detail-fingerprint = Empreinte
+detail-hostname = Machine
+detail-what = Demande

@@ -96,3 +96,7 @@ subject-company = Entreprise
 detail-peer = Adresse
 detail-role = Profil
 detail-active = Actif
+detail-name = Nom
+detail-password = Mot de passe
+detail-happened = Constat
+detail-number = Numéro

@@ -487,12 +487,18 @@ pub(super) async fn audit_page(
         .collect())
 }
 
-/// A JSON object as names and values; text without its quotes.
+/// A JSON object as names and values; text without its quotes. Ids are for machines, and
+/// stay in the table.
 fn named_values(details: serde_json::Value) -> Vec<(String, String)> {
     let serde_json::Value::Object(fields) = details else { return Vec::new() };
     let shown = |value: serde_json::Value| match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     };
-    fields.into_iter().map(|(name, value)| (name, shown(value))).collect()
+    let is_id = |text: &str| text.parse::<Uuid>().is_ok();
+    fields
+        .into_iter()
+        .map(|(name, value)| (name, shown(value)))
+        .filter(|(_, value)| !is_id(value))
+        .collect()
 }

@@ -156,3 +156,14 @@ act-till-open = Ouverture de caisse
 act-till-close = Fermeture de caisse
 act-ticket-reprint = Réimpression d'un ticket
 act-ticket-abandon = Vente abandonnée sans ticket
+
+subject-ticket = Ticket
+subject-till = Caisse
+subject-cash-session = Session de caisse
+detail-float = Fonds de caisse
+detail-difference = Écart
+detail-theoretical = Théorique
+detail-counted = Compté
+detail-total = Total
+detail-code = Numéro
+detail-reason = Motif

@@ -2,6 +2,8 @@
 //! printed, sell without a mouse, lose an answer. The pictures it takes are those of the
 //! README (`make screenshots`).
 
+mod pages;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +38,16 @@ async fn click(page: &Client, css: &str) {
     wait_for(page, css).await.click().await.unwrap();
 }
 
+async fn sign_in(browser: &Chromium, base: &str, shop: &Shop) {
+    let page = &browser.client;
+    page.goto(&format!("{base}/login")).await.unwrap();
+    picture(browser, "connexion").await;
+    wait_for(page, "input[name=email]").await.send_keys(&shop.owner.email).await.unwrap();
+    wait_for(page, "input[name=password]").await.send_keys(&shop.owner.password).await.unwrap();
+    click(page, "form button[type=submit], form button:not([type])").await;
+    wait_for(page, "nav").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_in_see_punches_appear_sell_and_see_the_receipt_printed() {
     let shop = Shop::open().await.unwrap();
@@ -43,12 +55,7 @@ async fn sign_in_see_punches_appear_sell_and_see_the_receipt_printed() {
     let page = &browser.client;
     let base = format!("https://localhost:{}", shop.address.port());
 
-    page.goto(&format!("{base}/login")).await.unwrap();
-    picture(&browser, "connexion").await;
-    wait_for(page, "input[name=email]").await.send_keys(&shop.owner.email).await.unwrap();
-    wait_for(page, "input[name=password]").await.send_keys(&shop.owner.password).await.unwrap();
-    click(page, "form button[type=submit], form button:not([type])").await;
-    wait_for(page, "nav").await;
+    sign_in(&browser, &base, &shop).await;
     picture(&browser, "accueil").await;
 
     // Punches appear by themselves.

@@ -4,10 +4,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
+
+/// Narrower screens are phones.
+const PHONE_WIDTH_MAX: u32 = 500;
 
 /// A browser window. Dropped, browser and driver end.
 #[derive(Debug)]
@@ -42,12 +46,39 @@ impl Chromium {
         std::fs::write(path, png).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// What the pages' scripts, and the browser about them, complained of since the last
+    /// call.
+    pub async fn errors(&self) -> anyhow::Result<Vec<String>> {
+        let log = self.client.issue_cmd(ConsoleLog).await?;
+        let lines = log.as_array().context("a list of lines")?;
+        let is_error = |line: &&Value| line["level"] == "SEVERE";
+        Ok(lines.iter().filter(is_error).map(|line| line["message"].to_string()).collect())
+    }
+
     /// Closes the window and the driver.
     pub async fn close(mut self) -> anyhow::Result<()> {
         self.client.clone().close().await?;
         self.driver.kill().await?;
         self.profile.close()?;
         Ok(())
+    }
+}
+
+/// ChromeDriver's own command for the console of the window.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
     }
 }
 
@@ -86,14 +117,22 @@ fn capabilities(
         "--disable-sync".to_owned(),
         "--disable-dev-shm-usage".to_owned(),
         "--hide-scrollbars".to_owned(),
+        "--lang=fr".to_owned(),
         "--accept-lang=fr".to_owned(),
         // Chromium takes 143 pixels of the window for itself.
         format!("--window-size={width},{}", height + 143),
         format!("--user-data-dir={}", profile.display()),
     ];
     let mut capabilities = serde_json::Map::new();
-    capabilities.insert("goog:chromeOptions".to_owned(), json!({ "args": arguments }));
+    let mut options = json!({ "args": arguments });
+    if width < PHONE_WIDTH_MAX {
+        // No window is that narrow: the page is told that it is on a phone.
+        let metrics = json!({ "width": width, "height": height, "pixelRatio": 1, "touch": true });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
+    capabilities.insert("goog:chromeOptions".to_owned(), options);
     // The demonstration's authority is private; its certificate is checked elsewhere.
+    capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
     capabilities.insert("acceptInsecureCerts".to_owned(), json!(true));
     capabilities
 }

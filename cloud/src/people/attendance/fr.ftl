@@ -59,3 +59,5 @@ attendance-change = Changer
 attendance-fault-filter = Ce filtre n'est pas lisible. Choisissez à nouveau l'employé ou le jour.
 attendance-fault-employee = Cet employé n'existe pas. Choisissez-en un dans la liste.
 act-attendance-assign = Numéro de pointeuse rattaché
+
+subject-clock-user = Numéro de pointeuse

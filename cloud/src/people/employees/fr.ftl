@@ -18,3 +18,5 @@ employees-fault-name = Donnez un nom de 1 à 80 caractères.
 employees-fault-name-taken = Une personne porte déjà ce nom : ajoutez un prénom ou une initiale.
 act-employees-add = Employé ajouté
 act-employees-set-active = Présence d'un employé changée
+
+subject-employee = Employé

@@ -158,7 +158,7 @@ async function followPrint(ticket, poll) {
     const answer = await ask("GET", `/till/tickets/${ticket}/print`);
     if (answer?.isOk && poll === printPoll) {
       drawPrint(answer.body);
-      if (!answer.body.is_moving) return;
+      if (!answer.body.is_moving) return refreshCounter();
     }
     await new Promise((done) => setTimeout(done, PRINT_POLL_MS));
   }
