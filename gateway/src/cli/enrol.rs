@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{PlaceArgs, load, print};
+use crate::app::status;
 use crate::tunnel::enrol::{self, Enrolment};
 
 /// Arguments of `fournil-gateway enrol`.
@@ -56,5 +57,17 @@ pub async fn run(arguments: EnrolArgs, place: &PlaceArgs) -> anyhow::Result<()> 
     print::line(
         "Comparez ces quatre mots avec ceux de la page Passerelles ; s'ils diffèrent, révoquez-la.",
     );
+    print::line(&next_step(status::ask(&config.state_dir).await.is_ok()));
     Ok(())
+}
+
+/// What remains to be done, which depends on whether the service runs.
+fn next_step(is_running: bool) -> String {
+    let text = if is_running {
+        "Le service en marche prend cette identité dans les secondes qui suivent : vérifiez avec \
+         « fournil-gateway status »."
+    } else {
+        "Lancez maintenant le service : « systemctl start fournil-gateway »."
+    };
+    text.to_owned()
 }

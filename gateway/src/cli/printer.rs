@@ -248,7 +248,7 @@ async fn send(to: &Target, bytes: &[u8]) -> anyhow::Result<()> {
         rest = rest.get(written..).unwrap_or_default();
     }
     let proven = speaks
-        && talk.say(&escpos::ask_in_order(), SEND_PATIENCE).await.map_err(failed)?
+        && talk.ask_in_order(SEND_PATIENCE).await.map_err(failed)?.is_some()
         && talk
             .listen(PROOF_PATIENCE, |talk| talk.answered_in_order() > 0)
             .await

@@ -6,8 +6,8 @@
 //! and keeps a single one-byte question open at a time, because those answers do not
 //! say what they answer.
 
-use fournil_protocol::words;
 use super::escpos::{Question, Tag};
+use fournil_protocol::words;
 
 /// Longest text a printer may send in one block; longer is noise.
 const BLOCK_BYTES_MAX: usize = 128;

@@ -56,9 +56,10 @@ impl Spool {
         self.talk = Some(talk);
         match settled {
             Ok(Settled::Printed) => confirmed(),
-            Ok(Settled::Unknown) => {
-                doubt(words::INTERRUPTED, format!("{why}; the printer did not confirm the last part"))
-            }
+            Ok(Settled::Unknown) => doubt(
+                words::INTERRUPTED,
+                format!("{why}; the printer did not confirm the last part"),
+            ),
             Ok(Settled::NotYet) => {
                 entry.settling_since = None;
                 self.narrator.condition(condition);
