@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::route::Seat;
 use super::router::Attach;
-use crate::clock::ClockPart;
+use crate::clock::{ClockPart, PunchStore};
 use crate::config::Config;
 use crate::printer;
 use crate::seam::{CloudOffset, JOBS_MAX, Job, Recorder};
@@ -17,6 +17,7 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) attach: mpsc::Sender<Attach>,
     pub(super) cloud_offset: CloudOffset,
+    pub(super) store: PunchStore,
 }
 
 /// A place in the router for every configured device.
@@ -39,12 +40,13 @@ pub(super) fn start(
         healths.push(told);
         let (clock, stop) = (clock.clone(), supervisor.soft());
         let (recorder, attach) = (shared.recorder.clone(), shared.attach.clone());
+        let store = shared.store.clone();
         supervisor.part(clock.name.clone(), move || {
             let (clock, recorder, health) = (clock.clone(), recorder.clone(), health.clone());
-            let (attach, stop) = (attach.clone(), stop.clone());
+            let (attach, stop, store) = (attach.clone(), stop.clone(), store.clone());
             async move {
                 let jobs = take_seat(&attach, &clock.name).await?;
-                Ok(ClockPart::run(clock, recorder, jobs, health, stop).await?)
+                Ok(ClockPart::run(clock, recorder, jobs, health, store, stop).await?)
             }
         });
     }

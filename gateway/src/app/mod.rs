@@ -30,6 +30,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::clock::PunchStore;
 use crate::config::Config;
 use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
 use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
@@ -115,7 +116,16 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         pulse: tunnel_pulse,
     };
     start_tunnel(&mut supervisor, Tunnel { target, trust, terms });
-    let house = House { config, journal: journal.clone(), identity, cloud_offset, ambient, stale };
+    let is_tail_doubtful = opened.torn_bytes_cut > 0 || !opened.quarantined.is_empty();
+    let house = House {
+        config,
+        journal: journal.clone(),
+        identity,
+        cloud_offset,
+        ambient,
+        stale,
+        is_tail_doubtful,
+    };
     house.start(&mut supervisor, fresh, tunnel_state);
     let ended = supervisor.run(reload).await;
     match timeout(CLOSE_TIMEOUT, journal.close()).await {
@@ -232,9 +242,27 @@ struct House {
     cloud_offset: CloudOffset,
     ambient: Ambient,
     stale: HashSet<Uuid>,
+    /// The journal's end was not as it was left.
+    is_tail_doubtful: bool,
 }
 
 impl House {
+    /// Where the clocks keep what they know: in the journal's folder, with which it must go.
+    fn punch_store(&self) -> PunchStore {
+        let folder = self.config.journal_dir();
+        let mark = self.journal.changed();
+        let (place, generation) = (folder.clone(), mark.clone());
+        PunchStore {
+            folder,
+            generation: Arc::new(move || generation.borrow().epoch),
+            recall: Arc::new(move |serial, each| {
+                let epoch = mark.borrow().epoch;
+                journal::punches(&place, epoch, serial, each).map_err(io::Error::other)
+            }),
+            is_tail_doubtful: self.is_tail_doubtful,
+        }
+    }
+
     fn start(
         self,
         supervisor: &mut Supervisor,
@@ -258,7 +286,9 @@ impl House {
         });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, asked) = mpsc::channel(STATUS_MAX);
-        let shared = Shared { recorder, attach, cloud_offset: self.cloud_offset.clone() };
+        let cloud_offset = self.cloud_offset.clone();
+        let store = self.punch_store();
+        let shared = Shared { recorder, attach, cloud_offset, store };
         let devices = devices::start(&self.config, supervisor, &shared);
         drop(shared);
         let seats = devices::seats(&self.config);

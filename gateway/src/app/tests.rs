@@ -314,6 +314,7 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
         cloud_offset: CloudOffset::default(),
         ambient: Ambient::system(),
         stale: HashSet::new(),
+        is_tail_doubtful: false,
     };
     house.start(&mut supervisor, fresh, watch::channel(TunnelState::default()).1);
     let stop = supervisor.soft();

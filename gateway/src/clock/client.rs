@@ -24,6 +24,11 @@ use super::link::{Event, Link, LinkEnd};
 use super::wire::{self, EVENT_PUNCH, Frame, WireError, code, next_reply, u32_at};
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// Serial numbers and names are short.
+const TEXT_CHARS_MAX: usize = 128;
+/// A busy clock refuses now and then what it answers a moment later.
+const SERIAL_TRIES: u32 = 3;
+const SERIAL_PAUSE: Duration = Duration::from_millis(300);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a clock may take.
@@ -225,7 +230,7 @@ impl Session {
     /// Serial number, model, board and firmware; what the clock does not tell is empty.
     /// A clock that tells nothing at all is an error.
     pub async fn identity(&mut self) -> Result<Identity, ClientError> {
-        let serial = self.option("~SerialNumber").await?.unwrap_or_default();
+        let serial = self.serial().await?;
         let model = self.option("~DeviceName").await?.unwrap_or_default();
         let platform = self.option("~Platform").await?.unwrap_or_default();
         if [&serial, &model, &platform].iter().all(|option| option.is_empty()) {
@@ -236,6 +241,21 @@ impl Session {
         let firmware = unless_refused(firmware)?;
         let firmware = firmware.map(|answer| text_of(&answer.data)).unwrap_or_default();
         Ok(Identity { serial, model, platform, firmware })
+    }
+
+    /// The serial number; empty only when the clock does not give it repeatedly, because
+    /// every punch would become another one without it.
+    async fn serial(&mut self) -> Result<String, ClientError> {
+        for turn in 1..=SERIAL_TRIES {
+            let serial = self.option("~SerialNumber").await?.unwrap_or_default();
+            if !serial.is_empty() {
+                return Ok(serial);
+            }
+            if turn < SERIAL_TRIES {
+                tokio::time::sleep(SERIAL_PAUSE).await;
+            }
+        }
+        Ok(String::new())
     }
 
     /// The clock's wall time.
@@ -419,7 +439,21 @@ async fn dial(target: &Target, within: Duration) -> Result<TcpStream, ClientErro
     Ok(stream)
 }
 
+/// Text of an answer, cut: it goes into every event about the clock, and the wire allows
+/// a megabyte.
 fn text_of(data: &[u8]) -> String {
     let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).trim().to_owned()
+    String::from_utf8_lossy(text).trim().chars().take(TEXT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endless_answer_is_cut() {
+        let long = ["é".repeat(100_000).as_bytes(), &[0, b'x']].concat();
+        assert_eq!(text_of(&long), "é".repeat(TEXT_CHARS_MAX));
+        assert_eq!(text_of(b" ~SerialNumber=CKJ1 \0rest"), "~SerialNumber=CKJ1");
+    }
 }

@@ -123,6 +123,8 @@ async fn dump(
     let (mut device, _) = device(session, options, now).await?;
     let plan = Plan {
         known: None,
+        users: None,
+        are_slots_enough: true,
         forced: options.layout,
         skip_at_count: None,
         chunk_bytes: CHUNK_BYTES_MAX,

@@ -86,7 +86,7 @@ use serde::Serialize;
 
 pub use config::JournalConfig;
 pub use handle::Journal;
-pub use inspect::{DumpedRecord, FolderReport, dump, inspect};
+pub use inspect::{DumpedRecord, FolderReport, dump, inspect, punches};
 pub use owner::claim;
 pub use time::TimeSource;
 
