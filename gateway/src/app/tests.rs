@@ -54,7 +54,12 @@ fn journal(state: &std::path::Path) -> (Journal, Opened) {
 
 /// No devices, and nothing of this machine.
 fn config_in(state: &std::path::Path) -> Config {
-    let sources = Sources { file: None, state_dir: Some(state.to_owned()), env: &|_| None };
+    let sources = Sources {
+        file: None,
+        state_dir: Some(state.to_owned()),
+        env: &|_| None,
+        env_names: Vec::new(),
+    };
     config::load(&sources).unwrap()
 }
 

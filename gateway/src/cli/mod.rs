@@ -88,6 +88,8 @@ fn load(place: &PlaceArgs) -> Result<Config, Faults> {
         file: place.config.clone(),
         state_dir: place.state_dir.clone(),
         env: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+        // What is no text is no name of ours.
+        env_names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
     })
 }
 
