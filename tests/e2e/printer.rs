@@ -2,6 +2,7 @@
 //! pseudo-terminal: what reaches the paper, what is reported, and that never more is
 //! printed than was asked for.
 
+mod cli;
 mod waiting;
 
 use std::path::PathBuf;

@@ -213,7 +213,11 @@ fn report_opening(opened: &Opened) {
         tracing::info!(bytes = opened.torn_bytes_cut, "unfinished end of the journal cut");
     }
     for damage in &opened.quarantined {
-        tracing::error!(damage, "part of the journal is damaged and was set aside");
+        tracing::error!(
+            damage,
+            "une partie du journal est abîmée et mise de côté : vérifiez le disque, puis lancez \
+             « fournil-gateway journal verify »"
+        );
     }
     tracing::info!(
         journal.incarnation = opened.incarnation,
@@ -330,7 +334,10 @@ async fn probe(journal: Journal, pulse: Pulse, stop: CancellationToken) {
         }
         match journal.stat().await {
             Ok(_) => pulse.promise(PROBE_LATE),
-            Err(error) => tracing::error!(%error, "the journal does not answer"),
+            Err(error) => tracing::error!(
+                %error,
+                "le journal ne répond pas : vérifiez la place (df -h) et le disque (dmesg)"
+            ),
         }
     }
 }

@@ -128,7 +128,9 @@ impl Router {
                 Ok(()) => {}
                 Err(RecordError::Stopped) => return,
                 // Nothing is done that cannot be recorded; the next look tries again.
-                Err(error) => tracing::warn!(%error, "a command cannot be settled yet"),
+                Err(error) => {
+                    tracing::warn!(%error, "une commande ne peut pas encore être close : vérifiez la place (df -h) et le disque")
+                }
             }
         }
     }

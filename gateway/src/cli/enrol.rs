@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fournil_protocol::enrol::normalise_code;
 
 use super::{PlaceArgs, load, print};
 use crate::app::status;
@@ -15,7 +16,7 @@ pub struct EnrolArgs {
     #[arg(long)]
     url: String,
     /// The code from the page Passerelles
-    #[arg(long)]
+    #[arg(long, value_parser = parse_code)]
     code: String,
     /// PEM file of the cloud's own authority; it is kept and nobody else is believed
     #[arg(long, value_name = "FILE")]
@@ -25,6 +26,13 @@ pub struct EnrolArgs {
     force: bool,
     #[arg(long)]
     json: bool,
+}
+
+/// A code that cannot be one is wrong use, told before anything is asked of the cloud.
+fn parse_code(text: &str) -> Result<String, String> {
+    let wrong = "un code a 8 lettres ou chiffres, comme ABCD-EFGH : recopiez celui de la page \
+                 Passerelles";
+    normalise_code(text).ok_or_else(|| wrong.to_owned())
 }
 
 /// Enrols and says what to compare.

@@ -56,13 +56,16 @@ pub enum Command {
     #[command(after_help = "Example: fournil-gateway doctor")]
     Doctor(doctor::DoctorArgs),
     /// Read a clock without a cloud
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: fournil-gateway clock info --addr 192.168.1.201")]
     Clock(clock::ClockCommand),
     /// Render and print without a cloud
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: fournil-gateway printer test --to tcp://192.168.1.50:9100"
+    )]
     Printer(printer::PrinterCommand),
     /// Look at the journal
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: fournil-gateway journal stat")]
     Journal(journal::JournalCommand),
 }
 

@@ -195,7 +195,7 @@ async fn device(
 fn ambiguity(candidates: &[AttendanceLayout], bytes: &[u8]) -> String {
     let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
     format!(
-        "the log of {} bytes fits these layouts: [{}]; read it again with --layout; bytes: {}",
+        "la mémoire de {} octets va avec ces formats : [{}] ; relisez-la avec --layout ; octets : {}",
         bytes.len(),
         names.join(", "),
         data_encoding::HEXLOWER.encode(bytes.get(..4096).unwrap_or(bytes)),

@@ -149,7 +149,7 @@ impl ClockPart {
     }
 
     async fn note_end(&mut self, end: &SessionEnd) {
-        tracing::warn!(clock.name = self.config.name, error = %end, "the clock is not read");
+        tracing::warn!(clock.name = self.config.name, error = %end, "la pointeuse n'est pas lue");
         let fault = match end {
             SessionEnd::Client(error) => Some(Fault::from(error)),
             SessionEnd::Fault(fault) => Some(fault.clone()),

@@ -27,5 +27,6 @@ pub mod talk;
 pub mod transport;
 
 pub use config::PrinterConfig;
+pub(crate) use narrator::remedy;
 pub(crate) use queue::DRAWER_PATIENCE;
 pub use spool::run;

@@ -121,7 +121,11 @@ impl Narrator {
             "rien n'est imprimé tant que le journal ne peut pas écrire : libérez de la place \
              (df -h) ou vérifiez le disque"
         );
-        self.publish(DeviceState::Down, code, &format!("{error}; nothing is printed until it can"));
+        self.publish(
+            DeviceState::Down,
+            code,
+            &format!("{error} ; rien n'est imprimé tant qu'il ne peut pas écrire"),
+        );
         // Cancel safe: neither branch holds anything.
         tokio::select! {
             () = self.stop.cancelled() => Err(Leave),
@@ -205,17 +209,19 @@ impl<'a> Progress<'a> {
 }
 
 /// What to do about it.
-pub(super) fn remedy(code: &str) -> &'static str {
+pub(crate) fn remedy(code: &str) -> &'static str {
     match code {
-        words::PAPER_OUT => "put in a new roll; what waits is printed by itself",
-        words::COVER_OPEN => "close the cover; what waits is printed by itself",
-        words::CUTTER_ERROR => {
-            "switch the printer off, clear the paper at the cutter, switch it on"
+        words::PAPER_OUT => "mettez un rouleau neuf ; ce qui attend s'imprime tout seul",
+        words::COVER_OPEN => "fermez le capot ; ce qui attend s'imprime tout seul",
+        words::CUTTER_ERROR => "éteignez l'imprimante, dégagez le papier du massicot, rallumez-la",
+        words::PRINTER_ERROR => {
+            "éteignez et rallumez l'imprimante ; si cela revient, faites-la réparer"
         }
-        words::PRINTER_ERROR => "switch the printer off and on; if it comes back, have it repaired",
-        words::OFFLINE => "press the printer's feed button, or switch it off and on",
-        words::PAPER_LOW => "have a new roll ready",
-        words::UNREACHABLE => "check that the printer is on, its cable, and its address",
+        words::OFFLINE => {
+            "appuyez sur le bouton d'avance du papier, ou éteignez et rallumez l'imprimante"
+        }
+        words::PAPER_LOW => "préparez un rouleau neuf",
+        words::UNREACHABLE => "vérifiez que l'imprimante est allumée, son câble et son adresse",
         _ => "",
     }
 }

@@ -373,8 +373,8 @@ impl Spool {
                     return unreachable(
                         self,
                         format!(
-                            "connected, but the printer answered no question within {seconds} s (if it \
-                             has no way back, give it the profile mute-80)"
+                            "connectée, mais l'imprimante n'a répondu à aucune question en {seconds} s \
+                             (si elle n'a pas de voie de retour, donnez-lui le profil mute-80)"
                         ),
                     );
                 }

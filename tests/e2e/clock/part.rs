@@ -186,7 +186,7 @@ async fn what_is_wrong_is_said_in_one_word_with_a_remedy() {
 
     sim.set_faults(&[Fault::Silent.into()]);
     let mut shop = open_shop(config);
-    assert!(shop.code("busy").await.detail.contains("stop other software"));
+    assert!(shop.code("busy").await.detail.contains("autre logiciel"));
 }
 
 #[tokio::test]
@@ -316,7 +316,7 @@ async fn a_refused_user_table_does_not_double_a_log_that_names_slots() {
     let faults = vec![Fault::NoUsers.into()];
     let sim = ClockSim::start(Profile { faults, ..profile }).await.unwrap();
     let mut shop = open_shop(config(&sim));
-    assert!(shop.code("busy").await.detail.contains("users"));
+    assert!(shop.code("busy").await.detail.contains("utilisateurs"));
     shop.assert_quiet();
     sim.set_faults(&[]);
     assert!(shop.punches(60).await.iter().all(|punch| !punch.user_id.starts_with("uid:")));

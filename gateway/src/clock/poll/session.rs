@@ -386,11 +386,11 @@ impl ClockPart {
         bytes: &[u8],
     ) -> Result<(), SessionEnd> {
         let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = if names.is_empty() { "aucun".to_owned() } else { names.join(", ") };
         let detail = format!(
-            "the log of {} bytes ({} records by the clock's count) fits these layouts: {names}; \
-             nothing is guessed and the clock keeps its log; set `layout` in the clock's section \
-             after a look at `fournil-gateway clock dump`",
+            "la mémoire de {} octets ({} pointages d'après la pointeuse) va avec ces formats : \
+             {names} ; rien n'est deviné et la pointeuse garde tout ; fixez « layout » dans sa \
+             section après un coup d'œil à « fournil-gateway clock dump »",
             bytes.len(),
             sizes.records,
         );
@@ -400,7 +400,7 @@ impl ClockPart {
         }
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
         let shown = data_encoding::HEXLOWER.encode(shown);
-        let detail = format!("{detail}; it begins {shown}");
+        let detail = format!("{detail} ; elle commence par {shown}");
         self.notice(Severity::Alarm, words::CLOCK_LAYOUT_AMBIGUOUS, detail).await?;
         self.memory.is_ambiguity_told = true;
         Ok(())
@@ -408,8 +408,9 @@ impl ClockPart {
 
     async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
         let detail = format!(
-            "{count} live punches are not in the clock's log as they were announced; from now on \
-             its events only start a reading; compare these punches with the log"
+            "{count} pointages annoncés en direct ne sont pas ainsi dans la mémoire de la \
+             pointeuse ; ses annonces ne font plus que déclencher une lecture ; comparez ces \
+             pointages avec sa mémoire"
         );
         self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }
