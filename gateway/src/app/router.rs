@@ -128,9 +128,11 @@ impl Router {
                 Ok(()) => {}
                 Err(RecordError::Stopped) => return,
                 // Nothing is done that cannot be recorded; the next look tries again.
-                Err(error) => {
-                    tracing::warn!(%error, "une commande ne peut pas encore être close : vérifiez la place (df -h) et le disque")
-                }
+                Err(error) => tracing::warn!(
+                    %error,
+                    "une commande ne peut pas encore être close : vérifiez la place (df -h) et le \
+                     disque (dmesg)"
+                ),
             }
         }
     }
