@@ -5,6 +5,9 @@
 //! an intent is durable before its effect, the evidence after it. If nothing can
 //! be recorded, nothing is done.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use fournil_protocol::command::Command;
 use fournil_protocol::event::{Body, CommandReport};
 use tokio::sync::{mpsc, oneshot};
@@ -23,6 +26,46 @@ pub struct Job {
     /// The attempt the journal saw begin before the daemon stopped, if it saw no end:
     /// whether that attempt happened is not known.
     pub interrupted_attempt: Option<u32>,
+}
+
+/// Cloud time minus wall time, for whoever checks a deadline. Unknown until the cloud has
+/// been heard once: nothing that has a deadline may begin before. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CloudOffset(Arc<AtomicI64>);
+
+/// No clock is wrong by 292 million years.
+const OFFSET_UNKNOWN: i64 = i64::MIN;
+
+impl Default for CloudOffset {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(OFFSET_UNKNOWN)))
+    }
+}
+
+impl CloudOffset {
+    /// One that is known already.
+    #[must_use]
+    pub fn known(offset_ms: i64) -> Self {
+        let offset = Self::default();
+        offset.set_ms(offset_ms);
+        offset
+    }
+
+    pub fn set_ms(&self, offset_ms: i64) {
+        self.0.store(offset_ms, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn ms(&self) -> Option<i64> {
+        let offset_ms = self.0.load(Ordering::Relaxed);
+        (offset_ms != OFFSET_UNKNOWN).then_some(offset_ms)
+    }
+
+    /// The cloud's time at a reading of the wall clock, Unix milliseconds.
+    #[must_use]
+    pub fn cloud_ms(&self, wall_ms: i64) -> Option<i64> {
+        self.ms().map(|offset_ms| wall_ms.saturating_add(offset_ms))
+    }
 }
 
 /// What a device part asks of the journal.
@@ -50,6 +93,9 @@ pub enum RecordError {
     Broken(String),
     #[error("the journal has stopped")]
     Stopped,
+    /// The command has ended or was never accepted: whoever holds it must let it go.
+    #[error("command {0} is not waiting to be carried out")]
+    NotWaiting(Uuid),
 }
 
 /// A device part's way to the journal. Cheap to clone.

@@ -2,9 +2,10 @@
 //! pseudo-terminal: what reaches the paper, what is reported, and that never more is
 //! printed than was asked for.
 
+mod cli;
+mod waiting;
+
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use fournil_gateway::printer::config::{PrinterConfig, Target};
@@ -12,7 +13,7 @@ use fournil_gateway::printer::profile::{Profile, Tags};
 use fournil_gateway::printer::render::render;
 use fournil_gateway::printer::spool::{Patience, run_with};
 use fournil_gateway::printer::{escpos, preview};
-use fournil_gateway::seam::{JOBS_MAX, Job, RecordError, Request, recorder};
+use fournil_gateway::seam::{CloudOffset, JOBS_MAX, Job, RecordError, Request, recorder};
 use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print};
 use fournil_protocol::document::{Align, Document, Feed, Kind, Qr};
 use fournil_protocol::event::{CommandReport, CommandState, DeviceHealth, Evidence};
@@ -37,6 +38,8 @@ struct Shop {
     written: watch::Receiver<Vec<Written>>,
     health: watch::Receiver<DeviceHealth>,
     journal_full: watch::Sender<bool>,
+    /// A command that the journal knows as settled.
+    ended: watch::Sender<Option<Uuid>>,
     stop: CancellationToken,
     part: JoinHandle<()>,
 }
@@ -52,6 +55,7 @@ impl Shop {
         let (health_told, health) = watch::channel(DeviceHealth::default());
         let (log, written) = watch::channel(Vec::new());
         let (journal_full, full) = watch::channel(false);
+        let (ended, has_ended) = watch::channel(None);
         let stop = CancellationToken::new();
         tokio::spawn(async move {
             while let Some(request) = requests.recv().await {
@@ -61,6 +65,11 @@ impl Shop {
                         if *full.borrow() =>
                     {
                         let _ = done.send(Err(refused));
+                    }
+                    Request::Begin { command_id, done, .. }
+                        if *has_ended.borrow() == Some(command_id) =>
+                    {
+                        let _ = done.send(Err(RecordError::NotWaiting(command_id)));
                     }
                     Request::Record { done, .. } => drop(done.send(Ok(()))),
                     Request::Begin { command_id, attempt, done, .. } => {
@@ -79,11 +88,11 @@ impl Shop {
             proof: Duration::from_secs(2),
             settle: Duration::from_secs(3),
         };
-        let (offset, token) = (Arc::new(AtomicI64::new(0)), stop.clone());
+        let (offset, token) = (CloudOffset::known(0), stop.clone());
         let part = tokio::spawn(async move {
             run_with(config, recorder, taken, health_told, offset, token, patience).await.unwrap();
         });
-        Self { jobs, written, health, journal_full, stop, part }
+        Self { jobs, written, health, journal_full, ended, stop, part }
     }
 
     fn at(sim: &PrinterSim, profile: &str) -> Self {

@@ -1,25 +1,23 @@
 //! One supervised part per configured device. The only place that knows how a clock's
 //! and a printer's part are started.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
 use tokio::sync::{mpsc, watch};
 
 use super::route::Seat;
 use super::router::Attach;
-use crate::clock::ClockPart;
+use crate::clock::{ClockPart, PunchStore};
 use crate::config::Config;
 use crate::printer;
-use crate::seam::{JOBS_MAX, Job, Recorder};
+use crate::seam::{CloudOffset, JOBS_MAX, Job, Recorder};
 use crate::supervise::Supervisor;
 
 /// What the parts are given.
 pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) attach: mpsc::Sender<Attach>,
-    pub(super) cloud_offset_ms: Arc<AtomicI64>,
+    pub(super) cloud_offset: CloudOffset,
+    pub(super) store: PunchStore,
 }
 
 /// A place in the router for every configured device.
@@ -42,12 +40,13 @@ pub(super) fn start(
         healths.push(told);
         let (clock, stop) = (clock.clone(), supervisor.soft());
         let (recorder, attach) = (shared.recorder.clone(), shared.attach.clone());
+        let store = shared.store.clone();
         supervisor.part(clock.name.clone(), move || {
             let (clock, recorder, health) = (clock.clone(), recorder.clone(), health.clone());
-            let (attach, stop) = (attach.clone(), stop.clone());
+            let (attach, stop, store) = (attach.clone(), stop.clone(), store.clone());
             async move {
                 let jobs = take_seat(&attach, &clock.name).await?;
-                Ok(ClockPart::run(clock, recorder, jobs, health, stop).await?)
+                Ok(ClockPart::run(clock, recorder, jobs, health, store, stop).await?)
             }
         });
     }
@@ -56,7 +55,7 @@ pub(super) fn start(
         healths.push(told);
         let (printer, stop) = (printer.clone(), supervisor.soft());
         let (recorder, attach) = (shared.recorder.clone(), shared.attach.clone());
-        let offset = shared.cloud_offset_ms.clone();
+        let offset = shared.cloud_offset.clone();
         supervisor.part(printer.name.clone(), move || {
             let (printer, recorder, health) = (printer.clone(), recorder.clone(), health.clone());
             let (attach, stop, offset) = (attach.clone(), stop.clone(), offset.clone());

@@ -6,28 +6,35 @@
 
 mod begun;
 mod devices;
+mod enrolment;
 mod health;
+mod parking;
 mod route;
 mod router;
 pub mod status;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use fournil_protocol::command::Body;
+use fournil_protocol::event::{Body as EventBody, Notice, Severity};
+use fournil_protocol::words;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use crate::clock::PunchStore;
 use crate::config::Config;
-use crate::journal::{Journal, JournalError, Opened, TimeSource};
-use crate::seam::{self, JOBS_MAX};
-use crate::supervise::{Pulse, Supervisor};
+use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
+use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
+use crate::supervise::{Failure, Pulse, Supervisor};
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::session::Terms;
@@ -40,7 +47,7 @@ use devices::Shared;
 use health::HealthReporter;
 pub use health::{disk_free_bytes, resident_bytes};
 use router::Router;
-use status::{GatewayName, StatusServer};
+use status::StatusServer;
 
 /// How often the journal shows that it can answer, and how late it may be.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
@@ -71,42 +78,54 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
     let time = TimeSource::system()
         .context("le nom de ce démarrage est illisible (/proc/sys/kernel/random/boot_id)")?;
     let boot_id = time.boot_id();
-    let (journal, opened) = open_journal(&config, time).await?;
+    let gateway_id = identity.enrolled.gateway_id;
+    let (journal, opened, aside) = open_journal(&config, time, gateway_id).await?;
     report_opening(&opened);
+    if let Some(folder) = aside {
+        report_set_aside(&journal, &folder).await;
+    }
+    // Before the tunnel brings new ones.
+    let stale = stale_drawers(&journal).await?;
     let ambient = Ambient::system();
     let mut supervisor = Supervisor::new(ambient);
     let tunnel_pulse = Pulse::new(PROBE_LATE);
     supervisor.watch("tunnel", tunnel_pulse.clone());
     let (jobs, fresh) = mpsc::channel(JOBS_MAX);
     let (state, tunnel_state) = watch::channel(TunnelState::default());
-    let cloud_offset_ms = Arc::new(AtomicI64::new(0));
-    let gateway = GatewayName {
-        id: identity.enrolled.gateway_id.to_string(),
-        name: identity.enrolled.name.clone(),
-        company: identity.enrolled.company.clone(),
-        fingerprint: identity.fingerprint(),
-    };
+    let cloud_offset = CloudOffset::default();
     tracing::info!(
-        gateway = gateway.name,
+        gateway = identity.enrolled.name,
         cloud = %target,
         clocks = config.clocks.len(),
         printers = config.printers.len(),
         "gateway starts"
     );
+    let (newest, identity) = watch::channel(Arc::new(identity));
+    let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
+    supervisor.until(watching, Failure::Reenrolled);
     let terms = Terms {
         log: journal.clone(),
-        identity: Arc::new(identity),
+        identity: identity.clone(),
         server_name: target.host.clone(),
         incarnation: opened.incarnation,
         boot_id,
         ambient,
         jobs,
-        cloud_offset_ms: cloud_offset_ms.clone(),
+        cloud_offset: cloud_offset.clone(),
         state,
         pulse: tunnel_pulse,
     };
     start_tunnel(&mut supervisor, Tunnel { target, trust, terms });
-    let house = House { config, journal: journal.clone(), gateway, cloud_offset_ms, ambient };
+    let is_tail_doubtful = opened.torn_bytes_cut > 0 || !opened.quarantined.is_empty();
+    let house = House {
+        config,
+        journal: journal.clone(),
+        identity,
+        cloud_offset,
+        ambient,
+        stale,
+        is_tail_doubtful,
+    };
     house.start(&mut supervisor, fresh, tunnel_state);
     let ended = supervisor.run(reload).await;
     match timeout(CLOSE_TIMEOUT, journal.close()).await {
@@ -117,11 +136,48 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-async fn open_journal(config: &Config, time: TimeSource) -> anyhow::Result<(Journal, Opened)> {
+/// Opens the journal of this gateway; gives also where that of another one went.
+async fn open_journal(
+    config: &Config,
+    time: TimeSource,
+    gateway_id: Uuid,
+) -> anyhow::Result<(Journal, Opened, Option<PathBuf>)> {
     let (folder, settings) = (config.journal_dir(), config.journal.clone());
     // Reads the whole journal, which takes its time on a slow disk.
-    let opened = tokio::task::spawn_blocking(move || Journal::open(&folder, settings, time));
+    let opened = tokio::task::spawn_blocking(move || {
+        let aside = journal::claim(&folder, gateway_id, crate::time::now())?;
+        let (journal, opened) = Journal::open(&folder, settings, time)?;
+        Ok((journal, opened, aside))
+    });
     opened.await.context("le journal n'a pas pu être ouvert")?.map_err(|fault| say(&fault))
+}
+
+async fn report_set_aside(journal: &Journal, folder: &Path) {
+    tracing::error!(
+        folder = %folder.display(),
+        "le journal appartenait à une autre passerelle : il est mis de côté, un nouveau commence. \
+         Rien n'en est envoyé ; gardez ce dossier tant que des pointages ou des tickets peuvent y \
+         manquer au cloud précédent"
+    );
+    let notice = Notice {
+        severity: Severity::Alarm.into(),
+        code: words::JOURNAL_QUARANTINED.to_owned(),
+        detail: format!("the journal of another gateway was set aside in {}", folder.display()),
+        device: String::new(),
+    };
+    if let Err(error) = journal.append(vec![EventBody::Notice(notice)]).await {
+        tracing::warn!(%error, "the notice about it is not recorded");
+    }
+}
+
+/// Drawers that were asked for before this start: they open behind nobody any more. One
+/// whose attempt had begun is not among them: the printer's part says that it is in doubt.
+async fn stale_drawers(journal: &Journal) -> Result<HashSet<Uuid>, RecordError> {
+    let open = journal.pending_jobs(HashSet::new(), usize::MAX).await?;
+    let is_stale = |job: &seam::Job| {
+        matches!(job.command.body, Some(Body::OpenDrawer(_))) && job.interrupted_attempt.is_none()
+    };
+    Ok(open.iter().filter(|job| is_stale(job)).map(|job| job.id).collect())
 }
 
 /// Why the daemon cannot go on without its journal, and what to do.
@@ -157,7 +213,11 @@ fn report_opening(opened: &Opened) {
         tracing::info!(bytes = opened.torn_bytes_cut, "unfinished end of the journal cut");
     }
     for damage in &opened.quarantined {
-        tracing::error!(damage, "part of the journal is damaged and was set aside");
+        tracing::error!(
+            damage,
+            "une partie du journal est abîmée et mise de côté : vérifiez le disque, puis lancez \
+             « fournil-gateway journal verify »"
+        );
     }
     tracing::info!(
         journal.incarnation = opened.incarnation,
@@ -182,12 +242,31 @@ fn start_tunnel(supervisor: &mut Supervisor, tunnel: Tunnel<Journal>) {
 struct House {
     config: Config,
     journal: Journal,
-    gateway: GatewayName,
-    cloud_offset_ms: Arc<AtomicI64>,
+    identity: watch::Receiver<Arc<Identity>>,
+    cloud_offset: CloudOffset,
     ambient: Ambient,
+    stale: HashSet<Uuid>,
+    /// The journal's end was not as it was left.
+    is_tail_doubtful: bool,
 }
 
 impl House {
+    /// Where the clocks keep what they know: in the journal's folder, with which it must go.
+    fn punch_store(&self) -> PunchStore {
+        let folder = self.config.journal_dir();
+        let mark = self.journal.changed();
+        let (place, generation) = (folder.clone(), mark.clone());
+        PunchStore {
+            folder,
+            generation: Arc::new(move || generation.borrow().epoch),
+            recall: Arc::new(move |serial, each| {
+                let epoch = mark.borrow().epoch;
+                journal::punches(&place, epoch, serial, each).map_err(io::Error::other)
+            }),
+            is_tail_doubtful: self.is_tail_doubtful,
+        }
+    }
+
     fn start(
         self,
         supervisor: &mut Supervisor,
@@ -199,19 +278,27 @@ impl House {
         let (recorder, requests) = seam::recorder();
         let begun = Begun::default();
         let (served, between) = begun.stand_between(requests);
-        let journal = self.journal.clone();
-        // Both end when the last device is gone, which is after the soft stop.
+        let (journal, held, token) = (self.journal.clone(), recorder.clone(), stop.clone());
+        // Held until the soft stop: a shop without devices needs its tunnel all the same.
+        // Then both end when the last device is gone.
+        let hold = async move {
+            token.cancelled().await;
+            drop(held);
+        };
         supervisor.essential("journal", async move {
-            tokio::join!(between, journal.serve(served));
+            tokio::join!(between, journal.serve(served), hold);
         });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, asked) = mpsc::channel(STATUS_MAX);
-        let shared = Shared { recorder, attach, cloud_offset_ms: self.cloud_offset_ms.clone() };
+        let cloud_offset = self.cloud_offset.clone();
+        let store = self.punch_store();
+        let shared = Shared { recorder, attach, cloud_offset, store };
         let devices = devices::start(&self.config, supervisor, &shared);
         drop(shared);
         let seats = devices::seats(&self.config);
-        let (journal, offset) = (self.journal.clone(), self.cloud_offset_ms.clone());
-        let router = Router::new(journal, begun, seats, self.ambient, offset, ask_status);
+        let (journal, offset) = (self.journal.clone(), self.cloud_offset.clone());
+        let mut router = Router::new(journal, begun, seats, self.ambient, offset, ask_status);
+        router.stale = self.stale;
         supervisor.essential("router", router.run(fresh, attached, stop.clone()));
         let health = HealthReporter {
             journal: self.journal.clone(),
@@ -223,7 +310,7 @@ impl House {
         let status = StatusServer {
             path: status::socket_path(&self.config.state_dir),
             journal: self.journal.clone(),
-            gateway: self.gateway,
+            identity: self.identity,
             tunnel,
             devices,
             began,
@@ -247,7 +334,10 @@ async fn probe(journal: Journal, pulse: Pulse, stop: CancellationToken) {
         }
         match journal.stat().await {
             Ok(_) => pulse.promise(PROBE_LATE),
-            Err(error) => tracing::error!(%error, "the journal does not answer"),
+            Err(error) => tracing::error!(
+                %error,
+                "le journal ne répond pas : vérifiez la place (df -h) et le disque (dmesg)"
+            ),
         }
     }
 }

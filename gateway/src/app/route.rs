@@ -29,10 +29,26 @@ pub(super) enum Place {
     Nowhere { state: CommandState, reason: &'static str },
 }
 
-/// True when it must not begin any more. What began is past expiring.
-pub(super) fn deadline_passed(job: &Job, cloud_now_ms: i64) -> bool {
+/// Whether a command may still begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadline {
+    Open,
+    Passed,
+    /// It has one, and the cloud's time is not known.
+    Unknown,
+}
+
+/// Compares a command with the cloud's time. What began is past expiring.
+pub(super) fn deadline(job: &Job, cloud_now_ms: Option<i64>) -> Deadline {
     let not_after_ms = job.command.not_after_ms;
-    job.interrupted_attempt.is_none() && not_after_ms != 0 && cloud_now_ms > not_after_ms
+    if job.interrupted_attempt.is_some() || not_after_ms == 0 {
+        return Deadline::Open;
+    }
+    match cloud_now_ms {
+        None => Deadline::Unknown,
+        Some(now_ms) if now_ms > not_after_ms => Deadline::Passed,
+        Some(_) => Deadline::Open,
+    }
 }
 
 /// Finds the place of a command.
@@ -146,11 +162,13 @@ mod tests {
     #[test]
     fn a_deadline_counts_only_before_the_first_attempt() {
         let mut job = job("caisse", Some(print()));
-        assert!(!deadline_passed(&job, i64::MAX));
+        assert_eq!(deadline(&job, Some(i64::MAX)), Deadline::Open);
+        assert_eq!(deadline(&job, None), Deadline::Open);
         job.command.not_after_ms = 1_000;
-        assert!(!deadline_passed(&job, 1_000));
-        assert!(deadline_passed(&job, 1_001));
+        assert_eq!(deadline(&job, Some(1_000)), Deadline::Open);
+        assert_eq!(deadline(&job, Some(1_001)), Deadline::Passed);
+        assert_eq!(deadline(&job, None), Deadline::Unknown);
         job.interrupted_attempt = Some(1);
-        assert!(!deadline_passed(&job, 1_001));
+        assert_eq!(deadline(&job, Some(1_001)), Deadline::Open);
     }
 }

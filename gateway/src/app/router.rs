@@ -1,12 +1,12 @@
 //! From the journal's open commands to the devices, by kind and name.
 //!
 //! The journal is the queue. A job that cannot be handed on now (the device's queue is
-//! full, the device is starting again) stays there and is offered again; a job that was
-//! handed on is remembered, so that it is not handed on twice.
+//! full, the device is starting again) stays there, parked by device, and is offered again
+//! when the device has room: what one device cannot take does not stand in the way of the
+//! others. A job that was handed on is remembered, so that it is not handed on twice.
+//! While the cloud's time is unknown, nothing with a deadline begins.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use fournil_protocol::command::Body;
@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::route::{Place, Seat, deadline_passed, place};
+use super::parking::{Parked, Parking};
+use super::route::{Deadline, Place, Seat, deadline, place};
 use crate::journal::Journal;
-use crate::seam::{Job, RecordError};
+use crate::printer::DRAWER_PATIENCE;
+use crate::seam::{CloudOffset, Job, RecordError};
 use crate::tunnel::ambient::Ambient;
 
 /// How often the journal is asked for what could not be handed on.
@@ -46,12 +48,28 @@ pub(super) struct Router {
     pub(super) begun: Begun,
     pub(super) seats: Vec<Seat>,
     pub(super) ambient: Ambient,
-    pub(super) cloud_offset_ms: Arc<AtomicI64>,
+    pub(super) cloud_offset: CloudOffset,
     /// Status commands; a full queue leaves them in the journal.
     pub(super) status: mpsc::Sender<Uuid>,
     handed: HashMap<Uuid, Handed>,
     /// Jobs of a device part that fell while it held them.
     orphans: HashSet<Uuid>,
+    parking: Parking,
+    /// Jobs with a deadline that wait for the cloud's time.
+    timeless: HashSet<Uuid>,
+    /// Drawers that could not be handed on, and since when.
+    drawers: HashMap<Uuid, Instant>,
+    /// Drawers of before this start, to be told that they are too late.
+    pub(super) stale: HashSet<Uuid>,
+}
+
+/// How a job comes to be offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Behind those of its device that are parked.
+    Last,
+    /// It was parked, and there is room.
+    Next,
 }
 
 #[derive(Debug)]
@@ -67,11 +85,23 @@ impl Router {
         begun: Begun,
         seats: Vec<Seat>,
         ambient: Ambient,
-        cloud_offset_ms: Arc<AtomicI64>,
+        cloud_offset: CloudOffset,
         status: mpsc::Sender<Uuid>,
     ) -> Self {
-        let (handed, orphans) = (HashMap::new(), HashSet::new());
-        Self { journal, begun, seats, ambient, cloud_offset_ms, status, handed, orphans }
+        Self {
+            journal,
+            begun,
+            seats,
+            ambient,
+            cloud_offset,
+            status,
+            handed: HashMap::new(),
+            orphans: HashSet::new(),
+            parking: Parking::default(),
+            timeless: HashSet::new(),
+            drawers: HashMap::new(),
+            stale: HashSet::new(),
+        }
     }
 
     /// Hands on until told to stop or until the journal is gone.
@@ -91,14 +121,18 @@ impl Router {
                     self.attach(attach);
                     self.fetch().await
                 }
-                Some(job) = fresh.recv() => self.offer(job).await,
+                Some(job) = fresh.recv() => self.offer(job, Turn::Last).await,
                 _ = look.tick() => self.fetch().await,
             };
             match done {
                 Ok(()) => {}
                 Err(RecordError::Stopped) => return,
                 // Nothing is done that cannot be recorded; the next look tries again.
-                Err(error) => tracing::warn!(%error, "a command cannot be settled yet"),
+                Err(error) => tracing::warn!(
+                    %error,
+                    "une commande ne peut pas encore être close : vérifiez la place (df -h) et le \
+                     disque (dmesg)"
+                ),
             }
         }
     }
@@ -127,11 +161,30 @@ impl Router {
         self.handed.retain(|_, handed| {
             !handed.is_repeatable || now.duration_since(handed.at) < REPEAT_AFTER
         });
-        let skip = self.handed.keys().copied().collect();
-        for job in self.journal.pending_jobs(skip, FETCH_MAX).await? {
-            self.offer(job).await?;
+        let cloud_ms = self.cloud_ms();
+        if cloud_ms.is_some() {
+            self.timeless.clear();
         }
-        Ok(())
+        let released = self.parking.release(&self.seats, cloud_ms);
+        let mut skip: HashSet<Uuid> = self.handed.keys().copied().collect();
+        skip.extend(self.parking.ids());
+        skip.extend(&self.timeless);
+        loop {
+            let jobs = self.journal.pending_jobs(skip.clone(), FETCH_MAX).await?;
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            for job in jobs {
+                // Whatever becomes of it, this look is over for it.
+                skip.insert(job.id);
+                let turn = if released.contains(&job.id) { Turn::Next } else { Turn::Last };
+                self.offer(job, turn).await?;
+            }
+        }
+    }
+
+    fn cloud_ms(&self) -> Option<i64> {
+        self.cloud_offset.cloud_ms((self.ambient.wall_ms)())
     }
 
     /// Keeps the memory of handed jobs near what is pending.
@@ -143,6 +196,7 @@ impl Router {
         if pending == 0 {
             self.handed.clear();
             self.orphans.clear();
+            self.drawers.clear();
         } else if self.handed.len() > pending + HANDED_SLACK {
             let jobs = self.journal.pending_jobs(HashSet::new(), usize::MAX).await?;
             let open: HashSet<Uuid> = jobs.iter().map(|job| job.id).collect();
@@ -152,21 +206,32 @@ impl Router {
         Ok(())
     }
 
-    async fn offer(&mut self, mut job: Job) -> Result<(), RecordError> {
+    async fn offer(&mut self, mut job: Job, turn: Turn) -> Result<(), RecordError> {
         if self.handed.contains_key(&job.id) {
             return Ok(());
         }
         if job.interrupted_attempt.is_none() && self.orphans.contains(&job.id) {
             job.interrupted_attempt = self.begun.attempt(job.id);
         }
-        let offset_ms = self.cloud_offset_ms.load(Ordering::Relaxed);
-        let cloud_now_ms = (self.ambient.wall_ms)().saturating_add(offset_ms);
-        if deadline_passed(&job, cloud_now_ms) {
-            return self.settle(job.id, CommandState::Expired, words::DEADLINE_PASSED).await;
+        if self.is_drawer_late(&job) {
+            self.settle(job.id, CommandState::Expired, words::DEADLINE_PASSED).await?;
+            self.drawers.remove(&job.id);
+            self.stale.remove(&job.id);
+            return Ok(());
+        }
+        match deadline(&job, self.cloud_ms()) {
+            Deadline::Open => {}
+            Deadline::Unknown => {
+                self.timeless.insert(job.id);
+                return Ok(());
+            }
+            Deadline::Passed => {
+                return self.settle(job.id, CommandState::Expired, words::DEADLINE_PASSED).await;
+            }
         }
         match place(&job, &self.seats) {
             Place::Seat(device) => {
-                self.hand_on(&device, job);
+                self.hand_on(&device, job, turn);
                 Ok(())
             }
             Place::Status => {
@@ -178,20 +243,47 @@ impl Router {
         }
     }
 
+    /// Nobody waits any more for a drawer that was asked for before this start, or that
+    /// its printer's part could not be given in time.
+    fn is_drawer_late(&mut self, job: &Job) -> bool {
+        let is_drawer = matches!(job.command.body, Some(Body::OpenDrawer(_)));
+        if !is_drawer || job.interrupted_attempt.is_some() {
+            return false;
+        }
+        let since = *self.drawers.entry(job.id).or_insert_with(Instant::now);
+        self.stale.contains(&job.id) || since.elapsed() > DRAWER_PATIENCE
+    }
+
     /// Gives a job to its device, or leaves it in the journal.
-    fn hand_on(&mut self, device: &str, job: Job) {
+    fn hand_on(&mut self, device: &str, job: Job, turn: Turn) {
         let Some(seat) = self.seats.iter_mut().find(|seat| seat.name == device) else { return };
-        let Some(jobs) = &seat.jobs else { return };
+        let is_urgent = matches!(job.command.body, Some(Body::OpenDrawer(_) | Body::Cancel(_)));
+        let parked = Parked { id: job.id, not_after_ms: job.command.not_after_ms };
+        // A new receipt does not overtake those that wait; a drawer and a cancel do.
+        if turn == Turn::Last && !is_urgent && self.parking.holds(device) {
+            self.parking.park(device, parked);
+            return;
+        }
         let (id, is_repeatable) = (job.id, matches!(job.command.body, Some(Body::ReadClock(_))));
-        match jobs.try_send(job) {
-            Ok(()) => {
+        let refused = match &seat.jobs {
+            Some(jobs) => jobs.try_send(job).err(),
+            None => Some(TrySendError::Closed(job)),
+        };
+        match refused {
+            None => {
+                self.drawers.remove(&id);
                 let device = device.to_owned();
                 self.handed.insert(id, Handed { device, at: Instant::now(), is_repeatable });
+                return;
             }
-            Err(TrySendError::Full(_)) => {
+            Some(TrySendError::Full(_)) => {
                 tracing::debug!(device, "queue full: offered again later");
             }
-            Err(TrySendError::Closed(_)) => seat.jobs = None,
+            Some(TrySendError::Closed(_)) => seat.jobs = None,
+        }
+        // What somebody waits for is looked at each time.
+        if !is_urgent {
+            self.parking.park(device, parked);
         }
     }
 
@@ -212,7 +304,7 @@ impl Router {
             if device.is_empty() || is_clock {
                 return self.settle(job.id, CommandState::Failed, words::TOO_LATE).await;
             }
-            self.hand_on(&device, job);
+            self.hand_on(&device, job, Turn::Next);
             return Ok(());
         }
         let open = self.journal.pending_jobs(HashSet::new(), usize::MAX).await?;

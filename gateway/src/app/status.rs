@@ -4,6 +4,7 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
@@ -16,10 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::health::resident_bytes;
 use crate::journal::Journal;
+use crate::tunnel::identity::{Enrolled, Identity};
 use crate::tunnel::state::TunnelState;
 
 /// For a reader that does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A disk that hangs holds the journal, not the answer about it.
+const JOURNAL_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// More is not a status.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
@@ -33,7 +37,10 @@ pub struct Status {
     pub resident_bytes: u64,
     pub gateway: GatewayName,
     pub tunnel: TunnelState,
+    /// `null` while the journal cannot answer; `journal_error` says why.
     pub journal: serde_json::Value,
+    #[serde(default)]
+    pub journal_error: Option<String>,
     pub devices: Vec<DeviceStatus>,
 }
 
@@ -44,6 +51,18 @@ pub struct GatewayName {
     pub name: String,
     pub company: String,
     pub fingerprint: String,
+}
+
+impl From<&Identity> for GatewayName {
+    fn from(identity: &Identity) -> Self {
+        let Enrolled { gateway_id, name, company, .. } = &identity.enrolled;
+        Self {
+            id: gateway_id.to_string(),
+            name: name.clone(),
+            company: company.clone(),
+            fingerprint: identity.fingerprint(),
+        }
+    }
 }
 
 /// One device.
@@ -67,7 +86,7 @@ pub struct DeviceStatus {
 pub(super) struct StatusServer {
     pub(super) path: PathBuf,
     pub(super) journal: Journal,
-    pub(super) gateway: GatewayName,
+    pub(super) identity: watch::Receiver<Arc<Identity>>,
     pub(super) tunnel: watch::Receiver<TunnelState>,
     pub(super) devices: Vec<watch::Receiver<DeviceHealth>>,
     pub(super) began: Instant,
@@ -103,25 +122,35 @@ impl StatusServer {
     }
 
     async fn answer(&self, mut stream: UnixStream) -> anyhow::Result<()> {
-        let status = self.status().await?;
+        let status = self.status().await;
         let mut json = serde_json::to_vec(&status)?;
         json.push(b'\n');
         timeout(WRITE_TIMEOUT, stream.write_all(&json)).await??;
         Ok(())
     }
 
-    async fn status(&self) -> anyhow::Result<Status> {
-        let journal = serde_json::to_value(self.journal.stat().await?)?;
-        Ok(Status {
+    /// Answers also while the journal does not: that is when somebody asks.
+    pub(super) async fn status(&self) -> Status {
+        let stat = timeout(JOURNAL_TIMEOUT, self.journal.stat()).await;
+        let (journal, journal_error) = match stat {
+            Ok(Ok(stat)) => match serde_json::to_value(stat) {
+                Ok(journal) => (journal, None),
+                Err(error) => (serde_json::Value::Null, Some(error.to_string())),
+            },
+            Ok(Err(error)) => (serde_json::Value::Null, Some(error.to_string())),
+            Err(_) => (serde_json::Value::Null, Some("no answer from the disk".to_owned())),
+        };
+        Status {
             software: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_s: self.began.elapsed().as_secs(),
             resident_bytes: resident_bytes().unwrap_or(0),
-            gateway: self.gateway.clone(),
+            gateway: GatewayName::from(&**self.identity.borrow()),
             tunnel: self.tunnel.borrow().clone(),
             journal,
+            journal_error,
             devices: self.devices.iter().map(|device| device_status(&device.borrow())).collect(),
-        })
+        }
     }
 }
 

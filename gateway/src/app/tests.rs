@@ -1,20 +1,28 @@
 //! The router on a real journal in a temporary folder.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, ReadStatus};
+use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus};
+use fournil_protocol::document::Document;
 use fournil_protocol::event::{Body as EventBody, CommandReport, CommandState, DeviceKind, Event};
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
 use super::route::Seat;
 use super::router::{Attach, Router};
-use crate::journal::{Journal, JournalConfig, TimeSource};
-use crate::seam::{self, Job, Recorder};
+use super::status::StatusServer;
+use crate::config::{self, Config, Sources};
+use crate::journal::{Journal, JournalConfig, Opened, TimeSource};
+use crate::seam::{self, CloudOffset, Job, Recorder};
+use crate::supervise::Supervisor;
 use crate::tunnel::ambient::Ambient;
+use crate::tunnel::identity::{Enrolled, Identity, PendingKey};
+use crate::tunnel::state::TunnelState;
 
 const DOWN_EPOCH: u64 = 3;
 
@@ -26,14 +34,42 @@ struct Shop {
     status: mpsc::Receiver<Uuid>,
     stop: CancellationToken,
     next_seq: u64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn shop() -> Shop {
+    shop_at(CloudOffset::known(0))
+}
+
+fn shop_at(offset: CloudOffset) -> Shop {
     let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(folder.path());
+    open_at(offset, folder, journal, HashSet::new(), 1)
+}
+
+fn journal(state: &std::path::Path) -> (Journal, Opened) {
     let time = TimeSource::new([1; 16], || (1_000_000, 0));
-    let (journal, _) =
-        Journal::open(&folder.path().join("journal"), JournalConfig::default(), time).unwrap();
+    Journal::open(&state.join("journal"), JournalConfig::default(), time).unwrap()
+}
+
+/// No devices, and nothing of this machine.
+fn config_in(state: &std::path::Path) -> Config {
+    let sources = Sources {
+        file: None,
+        state_dir: Some(state.to_owned()),
+        env: &|_| None,
+        env_names: Vec::new(),
+    };
+    config::load(&sources).unwrap()
+}
+
+fn open_at(
+    offset: CloudOffset,
+    folder: tempfile::TempDir,
+    journal: Journal,
+    stale: HashSet<Uuid>,
+    next_seq: u64,
+) -> Shop {
     let (recorder, requests) = seam::recorder();
     let begun = Begun::default();
     let (served, between) = begun.stand_between(requests);
@@ -43,15 +79,22 @@ fn shop() -> Shop {
     let (fresh, fresh_in) = mpsc::channel(8);
     let (attach, attached) = mpsc::channel(8);
     let (ask, status) = mpsc::channel(1);
-    let seats = vec![Seat { name: "caisse".into(), kind: DeviceKind::Printer, jobs: None }];
+    let seat = |name: &str| Seat { name: name.into(), kind: DeviceKind::Printer, jobs: None };
+    let seats = vec![seat("caisse"), seat("cuisine")];
     let ambient = Ambient { wall_ms: || 1_000_000, random: || 0 };
-    let router = Router::new(journal.clone(), begun, seats, ambient, Arc::default(), ask);
+    let mut router = Router::new(journal.clone(), begun, seats, ambient, offset, ask);
+    router.stale = stale;
     let stop = CancellationToken::new();
     tokio::spawn(router.run(fresh_in, attached, stop.clone()));
-    Shop { journal, recorder, fresh, attach, status, stop, next_seq: 1, _folder: folder }
+    Shop { journal, recorder, fresh, attach, status, stop, next_seq, folder }
 }
 
 impl Shop {
+    /// The same journal with new parts around it.
+    fn restarted(self, stale: HashSet<Uuid>) -> Self {
+        open_at(CloudOffset::known(0), self.folder, self.journal, stale, self.next_seq)
+    }
+
     /// Puts a command into the journal as the tunnel does, and hands on what is fresh.
     async fn command(&mut self, body: Option<Body>, device: &str, not_after_ms: i64) -> Uuid {
         let id = Uuid::from_u128(u128::from(self.next_seq));
@@ -75,9 +118,18 @@ impl Shop {
         self.command(Some(Body::OpenDrawer(OpenDrawer { pin: 2 })), "caisse", 0).await
     }
 
+    async fn print(&mut self, device: &str, not_after_ms: i64) -> Uuid {
+        let print = Print { document: Document::default(), copy_of: Vec::new() };
+        self.command(Some(Body::Print(print)), device, not_after_ms).await
+    }
+
     async fn attach(&self, room: usize) -> mpsc::Receiver<Job> {
+        self.attach_to("caisse", room).await
+    }
+
+    async fn attach_to(&self, device: &str, room: usize) -> mpsc::Receiver<Job> {
         let (jobs, taken) = mpsc::channel(room);
-        self.attach.send(Attach { device: "caisse".into(), jobs }).await.unwrap();
+        self.attach.send(Attach { device: device.into(), jobs }).await.unwrap();
         taken
     }
 
@@ -110,7 +162,10 @@ fn report(bytes: &[u8]) -> Option<CommandReport> {
 async fn a_job_reaches_its_device_and_a_full_queue_is_filled_again_from_the_journal() {
     let mut shop = shop();
     let mut jobs = shop.attach(1).await;
-    let ids = [shop.drawer().await, shop.drawer().await, shop.drawer().await];
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(shop.print("caisse", 0).await);
+    }
     for id in ids {
         let job = jobs.recv().await.unwrap();
         assert_eq!((job.id, job.interrupted_attempt), (id, None));
@@ -173,4 +228,137 @@ async fn a_status_command_goes_to_the_health_reporter_once() {
     let mut shop = shop();
     let id = shop.command(Some(Body::ReadStatus(ReadStatus {})), "", 0).await;
     assert_eq!(shop.status.recv().await, Some(id));
+}
+
+#[tokio::test]
+async fn a_dead_device_does_not_keep_the_others_waiting() {
+    let mut shop = shop();
+    for _ in 0..300 {
+        shop.print("caisse", 0).await;
+    }
+    let mut jobs = shop.attach_to("cuisine", 8).await;
+    let mut wanted = Vec::new();
+    for _ in 0..3 {
+        wanted.push(shop.print("cuisine", 0).await);
+    }
+    for id in wanted {
+        assert_eq!(jobs.recv().await.unwrap().id, id);
+    }
+    // The other one comes back and gets its own, oldest first.
+    let mut jobs = shop.attach(1).await;
+    for number in 1..=3 {
+        assert_eq!(jobs.recv().await.unwrap().id, Uuid::from_u128(number));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_clouds_time_nothing_with_a_deadline_begins() {
+    let offset = CloudOffset::default();
+    let mut shop = shop_at(offset.clone());
+    let mut jobs = shop.attach(8).await;
+    let (good, late) = (shop.print("caisse", 1_500_000).await, shop.print("caisse", 500_000).await);
+    let timeless = shop.print("caisse", 0).await;
+    assert_eq!(jobs.recv().await.unwrap().id, timeless);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(jobs.try_recv().is_err(), "begun without knowing the time");
+    offset.set_ms(0);
+    assert_eq!(jobs.recv().await.unwrap().id, good);
+    assert_eq!(shop.outcome(late).await, (CommandState::Expired, "deadline-passed".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drawer_that_no_printer_takes_expires_within_seconds() {
+    let mut shop = shop();
+    let drawer = shop.drawer().await;
+    assert_eq!(shop.outcome(drawer).await.0, CommandState::Expired);
+    let mut jobs = shop.attach(8).await;
+    let receipt = shop.print("caisse", 0).await;
+    assert_eq!(jobs.recv().await.unwrap().id, receipt);
+}
+
+#[tokio::test]
+async fn a_drawer_of_before_this_start_is_not_opened() {
+    let mut shop = shop();
+    let (stale, receipt) = (shop.drawer().await, shop.print("caisse", 0).await);
+    shop.stop.cancel();
+    let found = super::stale_drawers(&shop.journal).await.unwrap();
+    assert_eq!(found, HashSet::from([stale]));
+    let mut shop = shop.restarted(found);
+    let mut jobs = shop.attach(8).await;
+    assert_eq!(jobs.recv().await.unwrap().id, receipt);
+    assert_eq!(shop.outcome(stale).await, (CommandState::Expired, "deadline-passed".to_owned()));
+    let drawer = shop.drawer().await;
+    assert_eq!(jobs.recv().await.unwrap().id, drawer);
+}
+
+fn identity(state: &std::path::Path) -> Arc<Identity> {
+    let key = PendingKey::take_up(state).unwrap();
+    let enrolled = Enrolled {
+        gateway_id: Uuid::from_u128(7),
+        name: "Caisse".into(),
+        company: "Boulangerie".into(),
+        url: "https://cloud.example".into(),
+        fingerprint: key.fingerprint(),
+        ca_pem: None,
+    };
+    key.adopt(&enrolled).unwrap();
+    Arc::new(Identity::load(state).unwrap())
+}
+
+#[tokio::test]
+async fn a_shop_without_devices_keeps_its_gateway_running() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(state.path());
+    let mut supervisor = Supervisor::new(Ambient::system());
+    let (_identities, identity) = watch::channel(identity(state.path()));
+    let (_jobs, fresh) = mpsc::channel(1);
+    let house = super::House {
+        config: config_in(state.path()),
+        journal: journal.clone(),
+        identity,
+        cloud_offset: CloudOffset::default(),
+        ambient: Ambient::system(),
+        stale: HashSet::new(),
+        is_tail_doubtful: false,
+    };
+    house.start(&mut supervisor, fresh, watch::channel(TunnelState::default()).1);
+    let stop = supervisor.soft();
+    let mut running = tokio::spawn(supervisor.run(|| {}));
+    let ended = tokio::time::timeout(Duration::from_millis(500), &mut running).await;
+    assert!(ended.is_err(), "it ended by itself: {ended:?}");
+    stop.cancel();
+    assert_eq!(running.await.unwrap(), Ok(()));
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_status_is_told_while_the_journal_is_broken() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = journal(state.path());
+    let (_identities, identity) = watch::channel(identity(state.path()));
+    let server = StatusServer {
+        path: super::status::socket_path(state.path()),
+        journal: journal.clone(),
+        identity,
+        tunnel: watch::channel(TunnelState::default()).1,
+        devices: Vec::new(),
+        began: tokio::time::Instant::now(),
+    };
+    let well = server.status().await;
+    assert_eq!((well.journal["up_last"].as_u64(), well.journal_error), (Some(0), None));
+    journal.close().await.unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(server.run(stop.clone()));
+    let status = loop {
+        match super::status::ask(state.path()).await {
+            Ok(status) => break status,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(status.journal.is_null());
+    assert!(status.journal_error.unwrap().contains("stopped"));
+    stop.cancel();
 }

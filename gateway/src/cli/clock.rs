@@ -123,7 +123,7 @@ async fn live(args: &LiveArgs) -> anyhow::Result<()> {
             _ = heartbeat.tick() => { session.time().await?; }
             () = &mut over => break,
             interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("cannot wait for Ctrl-C")?;
+                interrupted.context("Ctrl-C ne peut pas être attendu")?;
                 break;
             }
         }
@@ -167,7 +167,9 @@ async fn open(
 
 fn options(args: &ReadArgs) -> anyhow::Result<DumpOptions> {
     if args.udp {
-        anyhow::bail!("UDP is not supported yet: leave --udp out, most clocks also offer TCP");
+        anyhow::bail!(
+            "UDP n'est pas encore pris en charge : retirez --udp, la plupart offrent aussi TCP"
+        );
     }
     Ok(DumpOptions {
         target: args.addr.clone(),
@@ -179,7 +181,7 @@ fn options(args: &ReadArgs) -> anyhow::Result<DumpOptions> {
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {
-    Target::parse(text).ok_or_else(|| "give HOST or HOST:PORT, such as 192.168.1.201:4370".into())
+    Target::parse(text).ok_or_else(|| "écrivez HÔTE ou HÔTE:PORT, comme 192.168.1.201:4370".into())
 }
 
 fn random_byte() -> u8 {
@@ -248,7 +250,8 @@ fn dump_table(dump: &Dump) -> String {
 }
 
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value).context("cannot write the answer")?;
+    let mut text =
+        serde_json::to_string_pretty(value).context("la réponse ne peut pas être écrite")?;
     text.push('\n');
     print(&text)
 }
@@ -256,5 +259,5 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.context("cannot write to standard output")
+    written.context("la sortie standard ne prend rien")
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use fournil_protocol::enrol::normalise_code;
 
 use super::{PlaceArgs, load, print};
+use crate::app::status;
 use crate::tunnel::enrol::{self, Enrolment};
 
 /// Arguments of `fournil-gateway enrol`.
@@ -14,7 +16,7 @@ pub struct EnrolArgs {
     #[arg(long)]
     url: String,
     /// The code from the page Passerelles
-    #[arg(long)]
+    #[arg(long, value_parser = parse_code)]
     code: String,
     /// PEM file of the cloud's own authority; it is kept and nobody else is believed
     #[arg(long, value_name = "FILE")]
@@ -24,6 +26,13 @@ pub struct EnrolArgs {
     force: bool,
     #[arg(long)]
     json: bool,
+}
+
+/// A code that cannot be one is wrong use, told before anything is asked of the cloud.
+fn parse_code(text: &str) -> Result<String, String> {
+    let wrong = "un code a 8 lettres ou chiffres, comme ABCD-EFGH : recopiez celui de la page \
+                 Passerelles";
+    normalise_code(text).ok_or_else(|| wrong.to_owned())
 }
 
 /// Enrols and says what to compare.
@@ -56,5 +65,17 @@ pub async fn run(arguments: EnrolArgs, place: &PlaceArgs) -> anyhow::Result<()> 
     print::line(
         "Comparez ces quatre mots avec ceux de la page Passerelles ; s'ils diffèrent, révoquez-la.",
     );
+    print::line(&next_step(status::ask(&config.state_dir).await.is_ok()));
     Ok(())
+}
+
+/// What remains to be done, which depends on whether the service runs.
+fn next_step(is_running: bool) -> String {
+    let text = if is_running {
+        "Le service en marche prend cette identité dans les secondes qui suivent : vérifiez avec \
+         « fournil-gateway status »."
+    } else {
+        "Lancez maintenant le service : « systemctl start fournil-gateway »."
+    };
+    text.to_owned()
 }

@@ -51,12 +51,15 @@ pub async fn run(command: JournalCommand, folder: &Path) -> anyhow::Result<()> {
         }
     })
     .await
-    .context("reading the journal was interrupted")?
+    .context("la lecture du journal a été interrompue")?
 }
 
 fn run_blocking(command: &JournalCommand, folder: &Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
-        bail!("there is no journal in {}: has the gateway ever run here?", folder.display());
+        bail!(
+            "pas de journal dans {} : la passerelle a-t-elle déjà tourné ici ? (--state-dir)",
+            folder.display()
+        );
     }
     match *command {
         JournalCommand::Stat { json } => print_report(&inspect(folder)?, json),
@@ -74,8 +77,8 @@ fn run_blocking(command: &JournalCommand, folder: &Path) -> anyhow::Result<()> {
 fn verdict(report: &FolderReport, folder: &Path, is_silent: bool) -> anyhow::Result<()> {
     if !report.damages.is_empty() {
         bail!(
-            "{} is damaged ({}); start the daemon, which sets damaged segments aside and \
-             keeps what can be read",
+            "{} est abîmé ({}) : redémarrez le service, qui met de côté ce qui l'est et garde ce \
+             qui se lit, et vérifiez le disque",
             folder.display(),
             report.damages.join("; ")
         );

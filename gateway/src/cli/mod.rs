@@ -56,13 +56,16 @@ pub enum Command {
     #[command(after_help = "Example: fournil-gateway doctor")]
     Doctor(doctor::DoctorArgs),
     /// Read a clock without a cloud
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: fournil-gateway clock info --addr 192.168.1.201")]
     Clock(clock::ClockCommand),
     /// Render and print without a cloud
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Example: fournil-gateway printer test --to tcp://192.168.1.50:9100"
+    )]
     Printer(printer::PrinterCommand),
     /// Look at the journal
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: fournil-gateway journal stat")]
     Journal(journal::JournalCommand),
 }
 
@@ -88,6 +91,8 @@ fn load(place: &PlaceArgs) -> Result<Config, Faults> {
         file: place.config.clone(),
         state_dir: place.state_dir.clone(),
         env: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+        // What is no text is no name of ours.
+        env_names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
     })
 }
 

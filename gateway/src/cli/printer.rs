@@ -12,12 +12,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use fournil_protocol::document::{Align, Barcode, Document, Feed, Kind, Qr};
 use serde_json::json;
 
-use crate::printer::config::{PrinterConfig, Target};
+use crate::printer::config::Target;
 use crate::printer::escpos;
 use crate::printer::profile::Profile;
 use crate::printer::render::render;
 use crate::printer::talk::Talk;
-use crate::printer::{preview, profile};
+use crate::printer::{preview, profile, remedy};
 
 /// How long a printer may take no byte while a file is sent to it.
 const SEND_PATIENCE: Duration = Duration::from_secs(30);
@@ -51,8 +51,10 @@ pub enum PrinterCommand {
         #[command(flatten)]
         at: At,
         /// A profile of `printer list`.
-        #[arg(long, default_value = "generic-80")]
-        profile: String,
+        #[arg(long, default_value = "generic-80", value_parser = named)]
+        profile: Profile,
+        #[arg(long)]
+        json: bool,
     },
     /// Turn a document into printer bytes or a picture, without a printer.
     #[command(
@@ -60,8 +62,8 @@ pub enum PrinterCommand {
     )]
     Render {
         /// A profile of `printer list`.
-        #[arg(long, default_value = "generic-80")]
-        profile: String,
+        #[arg(long, default_value = "generic-80", value_parser = named)]
+        profile: Profile,
         #[arg(long, value_enum, default_value_t = Format::Escpos)]
         format: Format,
         /// Where to write; standard output when absent.
@@ -73,13 +75,15 @@ pub enum PrinterCommand {
         /// The document as JSON; `-` reads standard input.
         document: PathBuf,
     },
-    /// Send the bytes of a file to a printer as they are.
+    /// Send the bytes of a file to a printer as they are; exit status 1 unless it confirms.
     #[command(
         after_help = "Example: fournil-gateway printer send --to serial:/dev/ttyUSB0?baud=19200 ticket.bin"
     )]
     Send {
         #[command(flatten)]
         at: At,
+        #[arg(long)]
+        json: bool,
         file: PathBuf,
     },
 }
@@ -104,23 +108,24 @@ pub async fn run(command: PrinterCommand) -> anyhow::Result<()> {
     match command {
         PrinterCommand::List { json } => list(json),
         PrinterCommand::Status { at, json } => status(&at.to, json).await,
-        PrinterCommand::Test { at, profile } => test(&at.to, &profile).await,
+        PrinterCommand::Test { at, profile, json } => test(&at.to, &profile, json).await,
         PrinterCommand::Render { profile, format, out, copy, document } => {
-            let bytes = rendered(&named(&profile)?, format, copy, &document)?;
+            let bytes = rendered(&profile, format, copy, &document)?;
             write(out.as_deref(), &bytes)
         }
-        PrinterCommand::Send { at, file } => {
-            let bytes =
-                std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            send(&at.to, &bytes).await
+        PrinterCommand::Send { at, json, file } => {
+            let bytes = std::fs::read(&file)
+                .with_context(|| format!("{} est illisible", file.display()))?;
+            send(&at.to, &bytes, json).await
         }
     }
 }
 
-fn named(name: &str) -> anyhow::Result<Profile> {
-    // The configuration knows how to refuse an unknown profile.
-    let config = PrinterConfig::at("command line", Target::Tcp(String::new()), name);
-    Ok(config.profile()?)
+fn named(name: &str) -> Result<Profile, String> {
+    Profile::named(name).ok_or_else(|| {
+        let known: Vec<_> = Profile::all().iter().map(|profile| profile.name).collect();
+        format!("profils connus : {}", known.join(", "))
+    })
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
@@ -147,7 +152,8 @@ async fn status(to: &Target, json: bool) -> anyhow::Result<()> {
     let mut talk = open(to).await?;
     if !talk.refresh().await.map_err(|e| anyhow::anyhow!(e.told()))? {
         bail!(
-            "{to} is connected but answers no question: if it has no way back, use the profile mute-80"
+            "{to} est connectée mais ne répond à aucune question : si elle n'a pas de voie de \
+             retour, utilisez le profil mute-80"
         );
     }
     let mut names = serde_json::Map::new();
@@ -175,9 +181,8 @@ async fn status(to: &Target, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn test(to: &Target, name: &str) -> anyhow::Result<()> {
-    let profile = named(name)?;
-    let mut pages = vec![render(&test_slip(to, &profile), &profile, false)];
+async fn test(to: &Target, profile: &Profile, json: bool) -> anyhow::Result<()> {
+    let mut pages = vec![render(&test_slip(to, profile), profile, false)];
     // One line for each table, so that the number with right accents can be read off.
     for (page, number) in &profile.pages {
         let mut single = profile.clone();
@@ -187,9 +192,9 @@ async fn test(to: &Target, name: &str) -> anyhow::Result<()> {
     }
     let mut slip = pages.remove(0);
     slip.lines.extend(pages.into_iter().flat_map(|page| page.lines));
-    let segments = escpos::encode(&slip, &profile, None);
+    let segments = escpos::encode(&slip, profile, None);
     let bytes: Vec<u8> = segments.into_iter().flat_map(|segment| segment.bytes).collect();
-    send(to, &bytes).await
+    send(to, &bytes, json).await
 }
 
 fn test_slip(to: &Target, profile: &Profile) -> Document {
@@ -212,12 +217,13 @@ fn test_slip(to: &Target, profile: &Profile) -> Document {
 
 fn rendered(profile: &Profile, format: Format, copy: bool, path: &Path) -> anyhow::Result<Vec<u8>> {
     let text = if path.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?
+        std::io::read_to_string(std::io::stdin()).context("l'entrée standard est illisible")?
     } else {
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
+        std::fs::read_to_string(path)
+            .with_context(|| format!("{} est illisible", path.display()))?
     };
     let document: Document = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not a document", path.display()))?;
+        .with_context(|| format!("{} n'est pas un document (JSON)", path.display()))?;
     let page = render(&document, profile, copy);
     if format == Format::Png {
         return Ok(preview::draw(&page, profile).to_png()?);
@@ -226,14 +232,16 @@ fn rendered(profile: &Profile, format: Format, copy: bool, path: &Path) -> anyho
     Ok(segments.into_iter().flat_map(|segment| segment.bytes).collect())
 }
 
-async fn send(to: &Target, bytes: &[u8]) -> anyhow::Result<()> {
+/// Sends bytes and waits for the printer's word on them. Without it the command fails: what
+/// is not confirmed may not be on paper.
+async fn send(to: &Target, bytes: &[u8], json: bool) -> anyhow::Result<()> {
     let failed = |e: crate::printer::transport::LinkError| anyhow::anyhow!("{to}: {}", e.told());
     let mut talk = open(to).await?;
     let speaks = talk.refresh().await.map_err(failed)?;
     if speaks && !talk.condition.ready() {
         let code = talk.condition.code();
         talk.close().await;
-        bail!("{to} is not ready ({code}): nothing was sent");
+        bail!("{to} n'est pas prête ({code} : {}) : rien n'a été envoyé", remedy(code));
     }
     let mut rest = bytes;
     let mut last_progress = Instant::now();
@@ -243,32 +251,49 @@ async fn send(to: &Target, bytes: &[u8]) -> anyhow::Result<()> {
             last_progress = Instant::now();
         } else if last_progress.elapsed() >= SEND_PATIENCE {
             let sent = bytes.len() - rest.len();
-            bail!("{to} took {sent} of {} bytes and then no more", bytes.len());
+            bail!(
+                "{to} a pris {sent} octets sur {} puis plus rien : vérifiez papier, capot et câble",
+                bytes.len()
+            );
         }
         rest = rest.get(written..).unwrap_or_default();
     }
     let proven = speaks
-        && talk.say(&escpos::ask_in_order(), SEND_PATIENCE).await.map_err(failed)?
+        && talk.ask_in_order(SEND_PATIENCE).await.map_err(failed)?.is_some()
         && talk
             .listen(PROOF_PATIENCE, |talk| talk.answered_in_order() > 0)
             .await
             .map_err(failed)?;
     talk.close().await;
-    let evidence = if proven { "the printer has processed them" } else { "no confirmation" };
-    print(&format!("{} bytes sent to {to}: {evidence}", bytes.len()))
+    if json {
+        let sent = json!({ "address": to.to_string(), "bytes": bytes.len(), "confirmed": proven });
+        print(&sent.to_string())?;
+    }
+    if !proven {
+        bail!(
+            "{} octets envoyés à {to}, sans confirmation : regardez si le papier est sorti",
+            bytes.len()
+        );
+    }
+    if json {
+        return Ok(());
+    }
+    print(&format!("{} octets envoyés à {to} : l'imprimante les a traités", bytes.len()))
 }
 
 async fn open(to: &Target) -> anyhow::Result<Talk> {
     Talk::open(to).await.map_err(|error| {
-        anyhow::anyhow!("{}: check that the printer is on and the address is right", error.told())
+        anyhow::anyhow!(
+            "{} : vérifiez que l'imprimante est allumée et que l'adresse est la bonne",
+            error.told()
+        )
     })
 }
 
 fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     match out {
-        Some(path) => {
-            std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
-        }
+        Some(path) => std::fs::write(path, bytes)
+            .with_context(|| format!("{} ne peut pas être écrit", path.display())),
         None => Ok(std::io::stdout().write_all(bytes)?),
     }
 }

@@ -46,7 +46,10 @@ fn reread(place: &PlaceArgs, running: &str) {
         Ok(config) => report_changes(&config, running),
         Err(faults) => {
             for fault in faults.0 {
-                tracing::error!(fault, "configuration not taken over");
+                tracing::error!(
+                    fault,
+                    "configuration refusée : corrigez-la, le service garde la précédente"
+                );
             }
         }
     }
@@ -55,12 +58,16 @@ fn reread(place: &PlaceArgs, running: &str) {
 fn report_changes(config: &Config, running: &str) {
     let read = config.show();
     if read == running {
-        tracing::info!("configuration read again: no change");
+        tracing::info!("configuration relue : rien n'a changé");
         return;
     }
     let changed: Vec<String> = changed_sections(running, &read);
     let sections = changed.join(", ");
-    tracing::warn!(sections, "configuration changed: restart the service to take it over");
+    tracing::warn!(
+        sections,
+        "configuration modifiée : relancez le service pour l'appliquer (systemctl restart \
+         fournil-gateway)"
+    );
 }
 
 fn changed_sections(running: &str, read: &str) -> Vec<String> {

@@ -9,6 +9,10 @@ use super::{PlaceArgs, load, print};
 use crate::app::status::{self, DeviceStatus, Status};
 use crate::tunnel::state::{Phase, TunnelState};
 
+/// What to do about a journal that does not answer.
+pub(super) const JOURNAL_REMEDY: &str =
+    "libérez de la place (df -h), vérifiez le disque (dmesg) ; il reprend de lui-même";
+
 /// Arguments of `fournil-gateway status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
@@ -62,12 +66,15 @@ fn lines(status: &Status) -> Vec<String> {
             status.resident_bytes / (1024 * 1024)
         ),
         tunnel_line(&status.tunnel),
-        format!(
-            "journal     {} événement(s) à envoyer, {} commande(s) en cours, {} Kio",
-            number("unacked_events").unwrap_or(0),
-            number("commands_pending").unwrap_or(0),
-            number("segment_bytes").unwrap_or(0) / 1024
-        ),
+        match &status.journal_error {
+            Some(error) => format!("journal     EN PANNE : {error} ; {JOURNAL_REMEDY}"),
+            None => format!(
+                "journal     {} événement(s) à envoyer, {} commande(s) en cours, {} Kio",
+                number("unacked_events").unwrap_or(0),
+                number("commands_pending").unwrap_or(0),
+                number("segment_bytes").unwrap_or(0) / 1024
+            ),
+        },
     ];
     lines.extend(status.devices.iter().map(device_line));
     lines

@@ -24,6 +24,11 @@ use super::link::{Event, Link, LinkEnd};
 use super::wire::{self, EVENT_PUNCH, Frame, WireError, code, next_reply, u32_at};
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// Serial numbers and names are short.
+const TEXT_CHARS_MAX: usize = 128;
+/// A busy clock refuses now and then what it answers a moment later.
+const SERIAL_TRIES: u32 = 3;
+const SERIAL_PAUSE: Duration = Duration::from_millis(300);
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a clock may take.
@@ -50,31 +55,37 @@ impl Default for Timeouts {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     #[error(
-        "no clock answers at {target} ({reason}): check that it has power and network, and \
-         that the address is the one in its menu"
+        "aucune pointeuse ne répond à {target} ({reason}) : vérifiez son courant et son réseau, et \
+         que l'adresse est celle de son menu"
     )]
     Unreachable { target: String, reason: String },
     #[error(
-        "the clock at {target} takes the connection but does not answer ({reason}): most clocks \
-         serve one program at a time, so stop other software that reads it or restart the clock"
+        "la pointeuse {target} prend la connexion mais ne répond pas ({reason}) : la plupart ne \
+         servent qu'un programme à la fois ; arrêtez l'autre logiciel qui la lit, ou redémarrez-la"
     )]
     Busy { target: String, reason: String },
     #[error(
-        "the clock at {target} refuses the comm key: enter the number of its menu \
-         Comm > PC connection (comm_key, --comm-key)"
+        "la pointeuse {target} refuse la clé de communication : reprenez le nombre de son menu \
+         Comm > Connexion PC (comm_key, --comm-key)"
     )]
     KeyRefused { target: String },
-    #[error("what listens at {target} is not a clock ({found}): check address and port")]
+    #[error(
+        "ce qui écoute à {target} n'est pas une pointeuse ({found}) : vérifiez l'adresse et le port"
+    )]
     NotAClock { target: String, found: WireError },
-    #[error("the clock did not answer to {step} within {after_s} s: check network and clock")]
+    #[error(
+        "pas de réponse de la pointeuse en {after_s} s ({step}) : vérifiez le réseau et la pointeuse"
+    )]
     NoAnswer { step: Step, after_s: u64 },
-    #[error("during {step}: {end}; it is tried again")]
+    #[error("liaison perdue ({step} : {end}) ; un nouvel essai suit")]
     Ended { step: Step, end: LinkEnd },
-    #[error("the clock refused {step} (answer {answer}): restart it if this stays")]
+    #[error("la pointeuse a refusé ({step}, réponse {answer}) : redémarrez-la si cela dure")]
     Refused { step: Step, answer: u16 },
-    #[error("the clock's answer to {step} makes no sense: {what}")]
+    #[error(
+        "réponse incompréhensible de la pointeuse ({step} : {what}) : redémarrez-la si cela dure"
+    )]
     Senseless { step: Step, what: String },
-    #[error("command {0} is not one the gateway may send")]
+    #[error("la commande {0} n'est pas de celles que la passerelle peut envoyer")]
     Forbidden(u16),
 }
 
@@ -100,20 +111,20 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Step::Connect => "connecting",
-            Step::Key => "the comm key",
-            Step::Enable => "unlocking the keypad",
-            Step::Lock => "locking the keypad",
-            Step::FreeBuffer => "freeing the buffer",
-            Step::Option => "reading an option",
-            Step::Firmware => "reading the firmware version",
-            Step::Time => "reading the time",
-            Step::SetTime => "setting the time",
-            Step::Sizes => "reading the sizes",
-            Step::Events => "asking for live events",
-            Step::Users => "reading the users",
-            Step::Log => "reading the log",
-            Step::Exit => "leaving",
+            Step::Connect => "connexion",
+            Step::Key => "clé de communication",
+            Step::Enable => "déblocage du clavier",
+            Step::Lock => "blocage du clavier",
+            Step::FreeBuffer => "libération du tampon",
+            Step::Option => "lecture d'une option",
+            Step::Firmware => "lecture de la version",
+            Step::Time => "lecture de l'heure",
+            Step::SetTime => "mise à l'heure",
+            Step::Sizes => "lecture des tailles",
+            Step::Events => "demande des événements",
+            Step::Users => "lecture des utilisateurs",
+            Step::Log => "lecture des pointages",
+            Step::Exit => "départ",
         })
     }
 }
@@ -225,7 +236,7 @@ impl Session {
     /// Serial number, model, board and firmware; what the clock does not tell is empty.
     /// A clock that tells nothing at all is an error.
     pub async fn identity(&mut self) -> Result<Identity, ClientError> {
-        let serial = self.option("~SerialNumber").await?.unwrap_or_default();
+        let serial = self.serial().await?;
         let model = self.option("~DeviceName").await?.unwrap_or_default();
         let platform = self.option("~Platform").await?.unwrap_or_default();
         if [&serial, &model, &platform].iter().all(|option| option.is_empty()) {
@@ -236,6 +247,21 @@ impl Session {
         let firmware = unless_refused(firmware)?;
         let firmware = firmware.map(|answer| text_of(&answer.data)).unwrap_or_default();
         Ok(Identity { serial, model, platform, firmware })
+    }
+
+    /// The serial number; empty only when the clock does not give it repeatedly, because
+    /// every punch would become another one without it.
+    async fn serial(&mut self) -> Result<String, ClientError> {
+        for turn in 1..=SERIAL_TRIES {
+            let serial = self.option("~SerialNumber").await?.unwrap_or_default();
+            if !serial.is_empty() {
+                return Ok(serial);
+            }
+            if turn < SERIAL_TRIES {
+                tokio::time::sleep(SERIAL_PAUSE).await;
+            }
+        }
+        Ok(String::new())
     }
 
     /// The clock's wall time.
@@ -419,7 +445,21 @@ async fn dial(target: &Target, within: Duration) -> Result<TcpStream, ClientErro
     Ok(stream)
 }
 
+/// Text of an answer, cut: it goes into every event about the clock, and the wire allows
+/// a megabyte.
 fn text_of(data: &[u8]) -> String {
     let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).trim().to_owned()
+    String::from_utf8_lossy(text).trim().chars().take(TEXT_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endless_answer_is_cut() {
+        let long = ["é".repeat(100_000).as_bytes(), &[0, b'x']].concat();
+        assert_eq!(text_of(&long), "é".repeat(TEXT_CHARS_MAX));
+        assert_eq!(text_of(b" ~SerialNumber=CKJ1 \0rest"), "~SerialNumber=CKJ1");
+    }
 }

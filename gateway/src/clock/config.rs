@@ -88,18 +88,18 @@ impl Serialize for CommKey {
 /// What is wrong with a clock's section.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("a clock has no name: give each [[clock]] a name of its own")]
+    #[error("une pointeuse n'a pas de nom : donnez à chaque [[clock]] le sien")]
     NameMissing,
-    #[error("clock {0}: address {1:?} is not host:port, such as 192.168.1.201:4370")]
+    #[error("pointeuse « {0} » : l'adresse {1:?} n'est pas hôte:port, comme 192.168.1.201:4370")]
     Address(String, String),
     #[error(
-        "clock {0}: transport = \"udp\" is not supported yet; clocks that also offer TCP \
-         work with transport = \"tcp\""
+        "pointeuse « {0} » : transport = \"udp\" n'est pas encore pris en charge ; celles qui \
+         offrent aussi TCP vont avec transport = \"tcp\""
     )]
     Udp(String),
-    #[error("clock {0}: poll_interval_s is {1}; 5 to 86400 are possible")]
+    #[error("pointeuse « {0} » : poll_interval_s vaut {1} ; de 5 à 86400 sont possibles")]
     PollInterval(String, u32),
-    #[error("clock {0}: {1}")]
+    #[error("pointeuse « {0} » : {1}")]
     Layout(String, super::layout::UnknownLayout),
 }
 

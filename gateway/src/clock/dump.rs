@@ -123,6 +123,8 @@ async fn dump(
     let (mut device, _) = device(session, options, now).await?;
     let plan = Plan {
         known: None,
+        users: None,
+        are_slots_enough: true,
         forced: options.layout,
         skip_at_count: None,
         chunk_bytes: CHUNK_BYTES_MAX,
@@ -193,7 +195,7 @@ async fn device(
 fn ambiguity(candidates: &[AttendanceLayout], bytes: &[u8]) -> String {
     let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
     format!(
-        "the log of {} bytes fits these layouts: [{}]; read it again with --layout; bytes: {}",
+        "la mémoire de {} octets va avec ces formats : [{}] ; relisez-la avec --layout ; octets : {}",
         bytes.len(),
         names.join(", "),
         data_encoding::HEXLOWER.encode(bytes.get(..4096).unwrap_or(bytes)),

@@ -45,8 +45,8 @@ impl From<&ClientError> for Fault {
 impl Fault {
     pub(super) fn serial_mismatch(expected: &str, found: &str) -> Fault {
         let detail = format!(
-            "the clock says serial number {found:?}, {expected:?} is expected: nothing is read; \
-             if the clock was replaced, set expected_serial to the new number"
+            "la pointeuse donne le numéro de série {found:?}, {expected:?} est attendu : rien n'est \
+             lu ; si elle a été remplacée, mettez son numéro dans expected_serial"
         );
         Fault { code: words::SERIAL_MISMATCH, detail }
     }
@@ -63,17 +63,17 @@ impl Condition {
         let Sizes { records, records_capacity, .. } = self.sizes;
         if self.sizes.is_log_nearly_full() {
             let detail = format!(
-                "{records} of {records_capacity} records are used: save and clear the log in the \
-                 clock's menu once every punch is in the cloud; it is never cleared from here"
+                "{records} pointages sur {records_capacity} : une fois tous au cloud, videz la \
+                 mémoire dans le menu de la pointeuse ; elle n'est jamais vidée d'ici"
             );
             return (DeviceState::Warning, words::LOG_NEARLY_FULL, detail);
         }
         let warn_ms = u64::from(self.drift_warn_s) * 1000;
         if let Some(drift_ms) = self.drift_ms.filter(|drift| drift.unsigned_abs() > warn_ms) {
-            let direction = if drift_ms > 0 { "ahead of" } else { "behind" };
+            let direction = if drift_ms > 0 { "avance" } else { "retarde" };
             let detail = format!(
-                "the clock is {} s {direction} the gateway: set it with `fournil-gateway clock \
-                 set-time` and check the configured zone",
+                "la pointeuse {direction} de {} s : mettez-la à l'heure avec « fournil-gateway clock \
+                 set-time » et vérifiez le fuseau configuré",
                 drift_ms.unsigned_abs() / 1000
             );
             return (DeviceState::Warning, words::CLOCK_DRIFT, detail);
@@ -134,7 +134,7 @@ mod tests {
         let mut condition = healthy();
         assert_eq!(code(&condition), "ok");
         condition.drift_ms = Some(-61_000);
-        assert!(condition.verdict().2.contains("61 s behind"));
+        assert!(condition.verdict().2.contains("retarde de 61 s"));
         assert_eq!(code(&condition), "clock-drift");
         condition.sizes.records = 800;
         assert_eq!(code(&condition), "log-nearly-full");

@@ -2,13 +2,13 @@
 //! punch. Pure: time, zone and serial come in as arguments.
 //!
 //! Identity: serial, user id, local time, state, verify, and a number for exact
-//! repeats in the order of the log. The memory lives as long as the daemon; after a
-//! restart the log is recorded once more, which the cloud recognises by identity.
+//! repeats in the order of the log. What is known outlives the daemon in [`super::index`].
 //!
-//! A live punch is recorded at once when it is the first of its identity. An exact
-//! repeat may be a second punch or the same event sent twice: only the log knows, so
-//! it is read. If a log does not confirm a live punch, this clock tells live something
-//! else than it stores, and from then on its events only start a reading.
+//! Firmware may tell live something else than it stores, which would make two punches of
+//! one. So a clock's events only start a reading until a log has confirmed one of them;
+//! from then on a live punch is recorded at once when it is the first of its identity, and
+//! if a log ever lacks one, events only start a reading for good. An exact repeat may be a
+//! second punch or the same event sent twice: only the log knows, so it is read.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,6 +22,8 @@ use super::layout::{AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTabl
 
 /// Memory is pruned to the log only past this many identities beyond twice the log.
 const PRUNE_SLACK: usize = 10_000;
+/// Unproven events remembered until the next reading.
+const ANNOUNCED_MAX: usize = 1_000;
 
 /// 128 bits of a digest over everything in an identity but the number of repeats.
 pub(super) type Key = [u8; 16];
@@ -52,30 +54,79 @@ pub(super) struct Pass {
     awaited: HashSet<Key>,
 }
 
+/// How far a clock's events are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Trust {
+    #[default]
+    Unproven,
+    Trusted,
+    /// A log lacked what an event had told.
+    Differs,
+}
+
+impl Trust {
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Trust::Unproven => 0,
+            Trust::Trusted => 1,
+            Trust::Differs => 2,
+        }
+    }
+
+    pub(super) fn from_number(number: u32) -> Trust {
+        match number {
+            1 => Trust::Trusted,
+            2 => Trust::Differs,
+            _ => Trust::Unproven,
+        }
+    }
+}
+
+/// What a whole reading of the log said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Finding {
+    /// Recorded live punches that the log does not have.
+    pub(super) unconfirmed: usize,
+    pub(super) is_trust_changed: bool,
+    /// Identities that the clock no longer holds were forgotten.
+    pub(super) is_pruned: bool,
+}
+
 /// The memory of one clock.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ledger {
     /// How many repeats of each identity are in the journal.
     recorded: HashMap<Key, u32>,
     /// Live punches that no reading has confirmed yet.
     awaited: HashSet<Key>,
-    is_live_trusted: bool,
+    /// What unproven events told; not recorded, only compared with the next log.
+    announced: HashSet<Key>,
+    trust: Trust,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Ledger {
-        Ledger { recorded: HashMap::new(), awaited: HashSet::new(), is_live_trusted: true }
+    /// Goes on from what was known.
+    pub(super) fn knowing(recorded: HashMap<Key, u32>, trust: Trust) -> Ledger {
+        Ledger { recorded, trust, ..Ledger::default() }
+    }
+
+    pub(super) fn recorded(&self) -> &HashMap<Key, u32> {
+        &self.recorded
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        self.trust
     }
 
     /// Decides about a live event. Call [`Ledger::mark`] once the punch is durable.
     pub(super) fn judge_live(
-        &self,
+        &mut self,
         live: &LiveRecord,
         users: &UserTable,
         origin: &Origin,
         now: DateTime<Utc>,
     ) -> LiveVerdict {
-        if !self.is_live_trusted {
+        if self.trust == Trust::Differs {
             return LiveVerdict::ReadLog("this clock's events do not match its log");
         }
         let Some(user_id) = live.user.resolve(users) else {
@@ -94,25 +145,34 @@ impl Ledger {
         };
         let mut punch = to_punch(&record, 0, origin, &live.layout, now);
         punch.source = PunchSource::Live.into();
-        if self.recorded.contains_key(&key_of(&punch)) {
+        let key = key_of(&punch);
+        if self.recorded.contains_key(&key) {
             return LiveVerdict::ReadLog("an exact repeat of a recorded punch");
+        }
+        if self.trust == Trust::Unproven {
+            if self.announced.len() < ANNOUNCED_MAX {
+                self.announced.insert(key);
+            }
+            return LiveVerdict::ReadLog("no log has confirmed an event of this clock yet");
         }
         LiveVerdict::Record(Box::new(punch))
     }
 
-    /// Notes that a punch is in the journal.
-    pub(super) fn mark(&mut self, punch: &Punch) {
+    /// Notes that a punch is in the journal; gives its identity and how many there are.
+    pub(super) fn mark(&mut self, punch: &Punch) -> (Key, u32) {
         let key = key_of(punch);
         let count = self.recorded.entry(key).or_default();
         *count = (*count).max(punch.occurrence + 1);
+        let count = *count;
         if punch.source == i32::from(PunchSource::Live) {
             self.awaited.insert(key);
         }
+        (key, count)
     }
 
-    /// Live punches recorded so far: those that a reading begun now must contain.
+    /// What events have told so far: a reading begun now must contain it.
     pub(super) fn awaited(&self) -> HashSet<Key> {
-        self.awaited.clone()
+        self.awaited.union(&self.announced).copied().collect()
     }
 
     /// Begins to compare a log with the memory. `awaited` is [`Ledger::awaited`] as it
@@ -137,19 +197,29 @@ impl Ledger {
         is_new.then(|| to_punch(record, occurrence, origin, &pass.layout, now))
     }
 
-    /// Ends the comparison; returns how many live punches the log does not confirm.
-    pub(super) fn finish(&mut self, pass: &Pass) -> usize {
+    /// Ends the comparison of a whole log.
+    pub(super) fn finish(&mut self, pass: &Pass) -> Finding {
         let Pass { counts, awaited, .. } = pass;
-        let unconfirmed = awaited.iter().filter(|key| !counts.contains_key(*key)).count();
-        if unconfirmed > 0 {
-            self.is_live_trusted = false;
+        let before = self.trust;
+        let is_confirmed = |key: &&Key| counts.contains_key(*key);
+        let confirmed = awaited.iter().filter(is_confirmed).count();
+        if confirmed < awaited.len() {
+            self.trust = Trust::Differs;
+        } else if confirmed > 0 && before == Trust::Unproven {
+            self.trust = Trust::Trusted;
         }
+        let recorded = awaited.intersection(&self.awaited);
+        let unconfirmed = recorded.filter(|key| !counts.contains_key(*key)).count();
         self.awaited.retain(|key| !awaited.contains(key));
-        if !counts.is_empty() && self.recorded.len() > 2 * counts.len() + PRUNE_SLACK {
+        self.announced.retain(|key| !awaited.contains(key));
+        let is_pruned = !counts.is_empty() && self.recorded.len() > 2 * counts.len() + PRUNE_SLACK;
+        if is_pruned {
             let awaited = &self.awaited;
             self.recorded.retain(|key, _| counts.contains_key(key) || awaited.contains(key));
+            // A map keeps the room of its largest day.
+            self.recorded.shrink_to_fit();
         }
-        unconfirmed
+        Finding { unconfirmed, is_trust_changed: self.trust != before, is_pruned }
     }
 }
 
@@ -158,7 +228,7 @@ fn digest(serial: &str, record: &LogRecord) -> Key {
     key(serial, user_id, &time.to_string(), (*state).into(), (*verify).into())
 }
 
-fn key_of(punch: &Punch) -> Key {
+pub(super) fn key_of(punch: &Punch) -> Key {
     key(&punch.clock_serial, &punch.user_id, &punch.local_time, punch.state, punch.verify)
 }
 
@@ -175,6 +245,13 @@ fn key(serial: &str, user_id: &str, local_time: &str, state: u32, verify: u32) -
         *place = *byte;
     }
     key
+}
+
+/// Eight bytes of a digest in hex: a name for a file that any text may ask for.
+pub(super) fn short_digest(text: &str) -> String {
+    let digest = ring::digest::digest(&SHA256, text.as_bytes());
+    let bytes = digest.as_ref();
+    data_encoding::HEXLOWER.encode(bytes.get(..8).unwrap_or(bytes))
 }
 
 /// A record of the log as the fact that goes to the cloud.

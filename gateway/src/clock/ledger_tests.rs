@@ -40,13 +40,18 @@ fn live(user_id: &str, second: u8) -> LiveRecord {
     }
 }
 
-fn judge(ledger: &Ledger, live: &LiveRecord) -> LiveVerdict {
+fn judge(ledger: &mut Ledger, live: &LiveRecord) -> LiveVerdict {
     ledger.judge_live(live, &UserTable::default(), &origin(), now())
 }
 
 fn take_live(ledger: &mut Ledger, live: &LiveRecord) {
     let LiveVerdict::Record(punch) = judge(ledger, live) else { panic!("not recorded") };
     ledger.mark(&punch);
+}
+
+/// A ledger whose clock has been confirmed once.
+fn trusting() -> Ledger {
+    Ledger::knowing(HashMap::new(), Trust::Trusted)
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -59,19 +64,21 @@ fn compare(ledger: &mut Ledger, records: &[LogRecord], awaited: HashSet<Key>) ->
     let mut pass = Ledger::pass(AttendanceLayout::FORTY, awaited);
     let met = records.iter().filter_map(|record| ledger.meet(&mut pass, record, &origin(), now()));
     let new = met.collect();
-    Merge { new, unconfirmed: ledger.finish(&pass) }
+    Merge { new, unconfirmed: ledger.finish(&pass).unconfirmed }
 }
 
 fn merge(ledger: &mut Ledger, records: &[LogRecord]) -> Merge {
     let awaited = ledger.awaited();
     let merge = compare(ledger, records, awaited);
-    merge.new.iter().for_each(|punch| ledger.mark(punch));
+    for punch in &merge.new {
+        ledger.mark(punch);
+    }
     merge
 }
 
 #[test]
 fn reading_the_same_log_again_brings_nothing_new() {
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::default();
     let log = [record("1", 1), record("1", 1), record("2", 1)];
     let occurrences: Vec<u32> =
         merge(&mut ledger, &log).new.iter().map(|punch| punch.occurrence).collect();
@@ -81,16 +88,16 @@ fn reading_the_same_log_again_brings_nothing_new() {
 
 #[test]
 fn a_live_punch_and_its_record_are_one_punch() {
-    let mut ledger = Ledger::new();
+    let mut ledger = trusting();
     take_live(&mut ledger, &live("7", 3));
     assert_eq!(merge(&mut ledger, &[record("7", 3)]), Merge::default());
 }
 
 #[test]
 fn an_exact_repeat_is_left_to_the_log() {
-    let mut ledger = Ledger::new();
+    let mut ledger = trusting();
     take_live(&mut ledger, &live("7", 3));
-    assert!(matches!(judge(&ledger, &live("7", 3)), LiveVerdict::ReadLog(_)));
+    assert!(matches!(judge(&mut ledger, &live("7", 3)), LiveVerdict::ReadLog(_)));
     let merge = merge(&mut ledger, &[record("7", 3), record("7", 3)]);
     assert_eq!(merge.new.len(), 1);
     assert_eq!(merge.new[0].occurrence, 1);
@@ -98,7 +105,7 @@ fn an_exact_repeat_is_left_to_the_log() {
 
 #[test]
 fn a_punch_the_journal_did_not_take_is_new_again() {
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::default();
     let first = compare(&mut ledger, &[record("7", 3)], HashSet::new());
     assert_eq!(first.new.len(), 1);
     assert_eq!(merge(&mut ledger, &[record("7", 3)]).new.len(), 1);
@@ -106,16 +113,38 @@ fn a_punch_the_journal_did_not_take_is_new_again() {
 
 #[test]
 fn events_that_the_log_does_not_confirm_are_no_longer_believed() {
-    let mut ledger = Ledger::new();
+    let mut ledger = trusting();
     take_live(&mut ledger, &live("7", 3));
     let merge = merge(&mut ledger, &[record("0007", 3)]);
     assert_eq!((merge.new.len(), merge.unconfirmed), (1, 1));
-    assert!(matches!(judge(&ledger, &live("8", 4)), LiveVerdict::ReadLog(_)));
+    assert!(matches!(judge(&mut ledger, &live("8", 4)), LiveVerdict::ReadLog(_)));
+}
+
+#[test]
+fn events_start_a_reading_until_a_log_has_confirmed_one() {
+    let mut ledger = Ledger::default();
+    assert!(matches!(judge(&mut ledger, &live("7", 3)), LiveVerdict::ReadLog(_)));
+    assert_eq!(merge(&mut ledger, &[record("7", 3)]).new.len(), 1, "recorded once, by the log");
+    assert_eq!(ledger.trust(), Trust::Trusted);
+    take_live(&mut ledger, &live("8", 4));
+}
+
+#[test]
+fn firmware_that_tells_live_something_else_makes_no_second_punch() {
+    let mut ledger = Ledger::default();
+    assert!(matches!(judge(&mut ledger, &live("7", 3)), LiveVerdict::ReadLog(_)));
+    let merged = merge(&mut ledger, &[record("0007", 3)]);
+    assert_eq!((merged.new.len(), merged.unconfirmed), (1, 0), "one punch, and no alarm");
+    assert_eq!(ledger.trust(), Trust::Differs);
+    // Another one that happens to match changes nothing.
+    assert!(matches!(judge(&mut ledger, &live("8", 4)), LiveVerdict::ReadLog(_)));
+    merge(&mut ledger, &[record("0007", 3), record("8", 4)]);
+    assert!(matches!(judge(&mut ledger, &live("9", 5)), LiveVerdict::ReadLog(_)));
 }
 
 #[test]
 fn a_live_punch_during_a_reading_is_not_expected_in_it() {
-    let mut ledger = Ledger::new();
+    let mut ledger = trusting();
     let before = ledger.awaited();
     take_live(&mut ledger, &live("7", 3));
     let merged = compare(&mut ledger, &[], before);
@@ -125,7 +154,7 @@ fn a_live_punch_during_a_reading_is_not_expected_in_it() {
 
 #[test]
 fn memory_is_pruned_to_the_log_after_somebody_cleared_it() {
-    let mut ledger = Ledger::new();
+    let mut ledger = Ledger::default();
     let many: Vec<LogRecord> = (0..11_000).map(|id| record(&id.to_string(), 1)).collect();
     merge(&mut ledger, &many);
     merge(&mut ledger, &[]);
@@ -181,7 +210,25 @@ fn the_user_of_a_numbered_event_comes_from_the_table() {
     };
     let event = LiveRecord { user: EventUser::Number(2), ..live("", 3) };
     let users = UserTable::new(vec![user]);
-    let verdict = Ledger::new().judge_live(&event, &users, &origin(), now());
+    let verdict = trusting().judge_live(&event, &users, &origin(), now());
     let LiveVerdict::Record(punch) = verdict else { panic!("not recorded") };
     assert_eq!(punch.user_id, "EMP-2");
+}
+
+/// 100,000 punches, the most that common clocks hold: what the ledger takes in memory and
+/// the index on disk.
+#[test]
+#[ignore = "a measurement: cargo test --release -- --ignored --nocapture ledger_takes"]
+fn what_a_full_ledger_takes() {
+    let before = crate::app::resident_bytes().unwrap();
+    let mut ledger = Ledger::default();
+    for number in 0..100_000_u32 {
+        let mut record = record(&number.to_string(), 1);
+        record.raw.clear();
+        ledger.mark(&to_punch(&record, 0, &origin(), "40", now()));
+    }
+    let grown = crate::app::resident_bytes().unwrap() - before;
+    assert!(grown < 16 * 1024 * 1024, "{} KiB for {}", grown / 1024, ledger.recorded.len());
+    let shown = format!("{} KiB\n", grown / 1024);
+    std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes()).unwrap();
 }

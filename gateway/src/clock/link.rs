@@ -33,9 +33,9 @@ pub struct Event {
 /// Why the connection is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkEnd {
-    #[error("the clock closed the connection")]
+    #[error("la pointeuse a fermé la connexion")]
     Closed,
-    #[error("the connection broke: {0}")]
+    #[error("la connexion est coupée : {0}")]
     Broken(String),
     #[error(transparent)]
     Wire(#[from] WireError),

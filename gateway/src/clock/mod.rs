@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod dump;
 mod health;
+mod index;
 pub mod layout;
 mod ledger;
 mod link;
@@ -23,5 +24,6 @@ pub use client::{ClientError, EventAck, Identity, LogBytes, Session, Step, Timeo
 pub use config::{ClockConfig, CommKey, ConfigError, Target, Transport};
 pub(crate) use dump::with_offset;
 pub use dump::{Device, Dump, DumpOptions, DumpPunch, DumpUser, read_device, read_dump};
+pub use index::{PunchStore, Recall};
 pub use link::{Event, LinkEnd};
 pub use poll::ClockPart;

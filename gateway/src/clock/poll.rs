@@ -11,6 +11,7 @@
 
 mod session;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use uuid::Uuid;
 use super::client::{CHUNK_BYTES_MAX, ClientError, Timeouts, smaller_chunk};
 use super::config::{ClockConfig, ConfigError, Target};
 use super::health::{Condition, Fault};
+use super::index::{Index, PunchStore};
 use super::layout::{AttendanceLayout, UserTable};
 use super::ledger::Ledger;
 use crate::seam::{Job, RecordError, Recorder};
@@ -48,6 +50,8 @@ pub struct ClockPart {
     stop: CancellationToken,
     condition: Condition,
     memory: Memory,
+    /// `None`: what is known ends with the daemon.
+    store: Option<PunchStore>,
     /// Commands to read the clock that the next reading answers.
     asked: Vec<Job>,
 }
@@ -56,8 +60,11 @@ pub struct ClockPart {
 #[derive(Debug)]
 struct Memory {
     ledger: Ledger,
+    /// The ledger on disk.
+    index: Option<Index>,
     layout: Option<AttendanceLayout>,
-    users: Arc<UserTable>,
+    /// The last table that could be read.
+    users: Option<Arc<UserTable>>,
     chunk_bytes: u32,
     /// Count at which the log has nothing new, and since when that is believed.
     settled: Option<(u32, Instant)>,
@@ -83,18 +90,22 @@ impl ClockPart {
         recorder: Recorder,
         jobs: mpsc::Receiver<Job>,
         health: watch::Sender<DeviceHealth>,
+        store: PunchStore,
         stop: CancellationToken,
     ) -> Result<(), ConfigError> {
-        Self::run_with(config, Timeouts::default(), recorder, jobs, health, stop).await
+        let store = Some(store);
+        Self::run_with(config, Timeouts::default(), recorder, jobs, health, store, stop).await
     }
 
-    /// As [`ClockPart::run`], with the patience of the caller.
+    /// As [`ClockPart::run`], with the patience of the caller, and with what is known about
+    /// the clock only in memory where there is no store.
     pub async fn run_with(
         config: ClockConfig,
         timeouts: Timeouts,
         recorder: Recorder,
         jobs: mpsc::Receiver<Job>,
         health: watch::Sender<DeviceHealth>,
+        store: Option<PunchStore>,
         stop: CancellationToken,
     ) -> Result<(), ConfigError> {
         config.check()?;
@@ -103,6 +114,7 @@ impl ClockPart {
             forced_layout: config.forced_layout()?,
             condition: Condition { drift_warn_s: config.drift_warn_s, ..Condition::default() },
             memory: Memory::new(),
+            store,
             are_jobs_over: false,
             asked: Vec::new(),
             config,
@@ -137,7 +149,7 @@ impl ClockPart {
     }
 
     async fn note_end(&mut self, end: &SessionEnd) {
-        tracing::warn!(clock.name = self.config.name, error = %end, "the clock is not read");
+        tracing::warn!(clock.name = self.config.name, error = %end, "la pointeuse n'est pas lue");
         let fault = match end {
             SessionEnd::Client(error) => Some(Fault::from(error)),
             SessionEnd::Fault(fault) => Some(fault.clone()),
@@ -220,12 +232,22 @@ impl ClockPart {
 impl Memory {
     fn new() -> Memory {
         Memory {
-            ledger: Ledger::new(),
+            ledger: Ledger::default(),
+            index: None,
             layout: None,
-            users: Arc::default(),
+            users: None,
             chunk_bytes: CHUNK_BYTES_MAX,
             settled: None,
             is_ambiguity_told: false,
+        }
+    }
+
+    /// An index that cannot be written is given up: the next start records more again.
+    fn note(&mut self, clock: &str, write: impl FnOnce(&mut Index, &Ledger) -> io::Result<()>) {
+        let Some(index) = &mut self.index else { return };
+        if let Err(error) = write(index, &self.ledger) {
+            tracing::warn!(clock.name = clock, %error, "the index of punches is not kept");
+            self.index = None;
         }
     }
 

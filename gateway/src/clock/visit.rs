@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use chrono::NaiveDateTime;
 
-use super::client::{ClientError, LogBytes, Session, Table};
+use super::client::{ClientError, LogBytes, Session, Step, Table};
 use super::layout::{
     AttendanceLayout, LayoutChoice, LogFacts, Sizes, UserTable, choose_layout, choose_users_layout,
 };
+
+use super::wire::code;
 
 /// A locked keypad unlocks by itself after this time, whatever becomes of us.
 const LOCK_S: u32 = 120;
@@ -24,6 +26,11 @@ pub(super) struct Plan {
     pub(super) known: Option<AttendanceLayout>,
     /// Layout that the operator set; it is not questioned.
     pub(super) forced: Option<AttendanceLayout>,
+    /// The last user table that could be read: slots are better told by an old table than
+    /// by none.
+    pub(super) users: Option<Arc<UserTable>>,
+    /// Records may name a slot instead of a person (a look, nothing is recorded).
+    pub(super) are_slots_enough: bool,
     /// Do not read the log if the clock holds just so many records.
     pub(super) skip_at_count: Option<u32>,
     pub(super) chunk_bytes: u32,
@@ -37,7 +44,7 @@ pub(super) struct Plan {
 pub(super) struct Reading {
     pub(super) sizes: Sizes,
     /// Read anew with each log, because slots are given to other people; `None` when
-    /// the log was not read either.
+    /// the log was not read either, or the table could not be.
     pub(super) users: Option<Arc<UserTable>>,
     pub(super) log: Log,
     pub(super) warnings: Vec<String>,
@@ -79,7 +86,10 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
     if plan.skip_at_count.is_some_and(|count| count == sizes.records) {
         return Ok(Reading { sizes, users: None, log: Log::Unchanged, warnings });
     }
-    let users = Arc::new(read_users(session, plan, &sizes, &mut warnings).await?);
+    let read = read_users(session, plan, &sizes, &mut warnings).await?.map(Arc::new);
+    let known = read.clone().or_else(|| plan.users.clone());
+    let are_users_known = known.is_some();
+    let users = known.unwrap_or_default();
     let LogBytes { mut records, warnings: odd } =
         session.read_table(Table::Log, plan.chunk_bytes).await?;
     warnings.extend(odd);
@@ -88,6 +98,13 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
         sizes = session.sizes().await?;
         records = session.read_table(Table::Log, plan.chunk_bytes).await?.records;
         choice = choose(&records, plan, &sizes, &users);
+    }
+    if let LayoutChoice::Certain(AttendanceLayout::EightA | AttendanceLayout::EightB) = choice
+        && !are_users_known
+        && !plan.are_slots_enough
+    {
+        // Every punch would get another identity than with the table, and be doubled.
+        return Err(ClientError::Refused { step: Step::Users, answer: code::ACK_ERROR });
     }
     let log = match choice {
         LayoutChoice::Empty => Log::Empty,
@@ -101,7 +118,7 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
         }
         LayoutChoice::Ambiguous(candidates) => Log::Ambiguous { candidates, bytes: records },
     };
-    Ok(Reading { sizes, users: Some(users), log, warnings })
+    Ok(Reading { sizes, users: read, log, warnings })
 }
 
 fn choose(records: &[u8], plan: &Plan, sizes: &Sizes, users: &UserTable) -> LayoutChoice {
@@ -118,29 +135,30 @@ fn choose(records: &[u8], plan: &Plan, sizes: &Sizes, users: &UserTable) -> Layo
     }
 }
 
-/// Users are a help, not a condition: a table that cannot be read costs names only.
+/// Users are a help, not a condition, except where records name a slot only. `None` when
+/// the table cannot be read.
 async fn read_users(
     session: &mut Session,
     plan: &Plan,
     sizes: &Sizes,
     warnings: &mut Vec<String>,
-) -> Result<UserTable, ClientError> {
+) -> Result<Option<UserTable>, ClientError> {
     let table = match session.read_table(Table::Users, plan.chunk_bytes).await {
         Ok(table) => table,
         Err(error @ (ClientError::Refused { .. } | ClientError::Senseless { .. })) => {
             warnings.push(error.to_string());
-            return Ok(UserTable::default());
+            return Ok(None);
         }
         Err(error) => return Err(error),
     };
     warnings.extend(table.warnings);
     if table.records.is_empty() {
-        return Ok(UserTable::default());
+        return Ok(Some(UserTable::default()));
     }
     let Some(layout) = choose_users_layout(&table.records, sizes.users) else {
         let bytes = table.records.len();
         warnings.push(format!("the user table ({bytes} bytes) has an unknown layout"));
-        return Ok(UserTable::default());
+        return Ok(None);
     };
-    Ok(UserTable::new(layout.decode_all(&table.records)))
+    Ok(Some(UserTable::new(layout.decode_all(&table.records))))
 }

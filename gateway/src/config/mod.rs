@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,8 @@ pub struct Sources<'a> {
     pub state_dir: Option<PathBuf>,
     /// One variable of the environment.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The names of all variables, to find those that nobody reads.
+    pub env_names: Vec<String>,
 }
 
 /// What is wrong, a line each.
@@ -101,17 +104,32 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, Faults> {
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !is_wanted => String::new(),
-        Err(error) => {
-            return Err(Faults(vec![format!(
-                "la configuration {} est illisible ({error}) : vérifiez le chemin et les droits",
-                path.display()
-            )]));
-        }
+        Err(error) => return Err(Faults(vec![unreadable(&path, &error)])),
     };
     let mut config = parse(&path, &text, &mut faults);
     environment(&mut config, sources, &mut faults);
     check(&config, &mut faults);
     if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("la configuration {path} n'existe pas : vérifiez le chemin (--config)")
+        }
+        io::ErrorKind::IsADirectory => {
+            format!("la configuration {path} est un dossier : donnez le fichier (gateway.toml)")
+        }
+        io::ErrorKind::PermissionDenied => format!(
+            "la configuration {path} n'est pas ouverte à cet utilisateur : relancez avec sudo, ou \
+             donnez-lui le droit de la lire"
+        ),
+        io::ErrorKind::InvalidData => {
+            format!("la configuration {path} n'est pas du texte : enregistrez-la en UTF-8")
+        }
+        _ => format!("la configuration {path} est illisible ({error}) : vérifiez le disque"),
+    }
 }
 
 fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
@@ -152,14 +170,30 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
     if let Some(folder) = &sources.state_dir {
         config.state_dir.clone_from(folder);
     }
-    read::override_section("CLOUD", &mut config.cloud, &["url", "ca_file"], env, faults);
-    read::override_section("JOURNAL", &mut config.journal, &[], env, faults);
-    read::override_section("LOG", &mut config.log, &[], env, faults);
+    let mut known =
+        read::override_section("CLOUD", &mut config.cloud, &["url", "ca_file"], env, faults);
+    known.extend(read::override_section("JOURNAL", &mut config.journal, &[], env, faults));
+    known.extend(read::override_section("LOG", &mut config.log, &[], env, faults));
+    let prefixes = ["FOURNIL_CLOUD_", "FOURNIL_JOURNAL_", "FOURNIL_LOG_"];
+    for name in &sources.env_names {
+        let prefix = prefixes.iter().find(|prefix| name.starts_with(**prefix));
+        if let Some(prefix) = prefix.filter(|_| !known.contains(name)) {
+            let known = known.iter().filter(|known| known.starts_with(prefix));
+            let known: Vec<&str> = known.map(String::as_str).collect();
+            faults.push(format!(
+                "variable inconnue {name} : corrigez-la ou retirez-la ; connues : {}",
+                known.join(", ")
+            ));
+        }
+    }
 }
 
 fn check(config: &Config, faults: &mut Vec<String>) {
     if let Some(Err(error)) = config.cloud.url.as_deref().map(Target::parse) {
         faults.push(format!("[cloud] url : {error}"));
+    }
+    if let Err(error) = config.journal.check() {
+        faults.push(format!("[journal] {error}"));
     }
     if config.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
         faults.push(format!(

@@ -128,22 +128,27 @@ fn unknown_field(message: &str) -> Option<(&str, &str)> {
     Some((field, known))
 }
 
-/// Lays `FOURNIL_SECTION_KEY` over a section. Keys that may be absent are named apart.
+/// Lays `FOURNIL_SECTION_KEY` over a section and gives the names it looked for. Keys that
+/// may be absent are named apart.
 pub(super) fn override_section<T>(
     name: &str,
     section: &mut T,
     optional: &[&str],
     env: &dyn Fn(&str) -> Option<String>,
     faults: &mut Vec<String>,
-) where
+) -> Vec<String>
+where
     T: Serialize + DeserializeOwned,
 {
-    let Ok(mut table) = toml::Table::try_from(&*section) else { return };
+    let Ok(mut table) = toml::Table::try_from(&*section) else { return Vec::new() };
     let mut keys: Vec<String> = table.keys().cloned().collect();
     keys.extend(optional.iter().map(|key| (*key).to_owned()));
+    keys.sort();
     keys.dedup();
+    let mut variables = Vec::new();
     for key in keys {
         let variable = format!("FOURNIL_{name}_{}", key.to_uppercase());
+        variables.push(variable.clone());
         let Some(given) = env(&variable) else { continue };
         let value = match table.get(&key) {
             Some(toml::Value::Integer(_)) => given.trim().parse().ok().map(toml::Value::Integer),
@@ -163,6 +168,7 @@ pub(super) fn override_section<T>(
             )),
         }
     }
+    variables
 }
 
 /// The same table with the values of secret keys replaced.

@@ -11,7 +11,8 @@ fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Config, Faults> {
     let env: BTreeMap<String, String> =
         env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     let read = |key: &str| env.get(key).cloned();
-    load(&Sources { file: Some(path), state_dir: None, env: &read })
+    let env_names = env.keys().cloned().collect();
+    load(&Sources { file: Some(path), state_dir: None, env: &read, env_names })
 }
 
 fn faults(text: &str) -> Vec<String> {
@@ -135,8 +136,50 @@ fn secrets_are_hidden_when_shown() {
 
 #[test]
 fn a_file_that_was_asked_for_must_be_there() {
-    let sources =
-        Sources { file: Some("/nonexistent/gateway.toml".into()), state_dir: None, env: &|_| None };
+    let error = load_file(Path::new("/nonexistent/gateway.toml"));
+    assert!(
+        error.contains("/nonexistent/gateway.toml") && error.contains("n'existe pas"),
+        "{error}"
+    );
+}
+
+/// The one line about a file that cannot be used.
+fn load_file(path: &Path) -> String {
+    let sources = Sources {
+        file: Some(path.to_owned()),
+        state_dir: None,
+        env: &|_| None,
+        env_names: Vec::new(),
+    };
     let error = load(&sources).unwrap_err().to_string();
-    assert!(error.contains("/nonexistent/gateway.toml") && !error.contains('\n'), "{error}");
+    assert!(!error.contains('\n') && error.contains(&path.display().to_string()), "{error}");
+    error
+}
+
+#[test]
+fn a_folder_and_a_file_that_is_no_text_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load_file(folder.path()).contains("est un dossier"));
+    let path = folder.path().join("gateway.toml");
+    std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(load_file(&path).contains("UTF-8"));
+    let denied = unreadable(&path, &std::io::ErrorKind::PermissionDenied.into());
+    assert!(denied.contains("sudo") && denied.contains("gateway.toml"), "{denied}");
+}
+
+#[test]
+fn a_mistyped_variable_is_refused_with_the_known_ones() {
+    let error = load_with("", &[("FOURNIL_CLOUD_ULR", "https://x"), ("FOURNIL_LOG_LEVEL", "info")]);
+    let faults = error.unwrap_err().0;
+    assert_eq!(faults.len(), 1, "{faults:#?}");
+    assert!(faults[0].contains("FOURNIL_CLOUD_ULR") && faults[0].contains("FOURNIL_CLOUD_URL"));
+    // Other programs' variables are none of ours.
+    assert!(load_with("", &[("FOURNIL_STATE", "x"), ("FOURNIL_PYTHON", "y")]).is_ok());
+}
+
+#[test]
+fn a_journal_that_could_not_work_is_a_fault_of_the_configuration() {
+    let faults = faults("[journal]\nsegment_bytes = 1000\n");
+    assert!(faults[0].starts_with("[journal]"), "{faults:#?}");
+    assert!(faults[0].contains("segment_bytes"), "{faults:#?}");
 }

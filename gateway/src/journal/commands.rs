@@ -55,10 +55,8 @@ impl Engine {
                 Err(error) if self.state.down.durable == before => {
                     return Err(error.into());
                 }
-                Err(error) => {
-                    tracing::warn!(error = %error, "commands left with the cloud");
-                    break;
-                }
+                // The caller still has the rest and offers it again.
+                Err(_) => break,
             }
         }
         Ok(Accepted { down_durable: self.state.down.durable, fresh })
@@ -141,8 +139,7 @@ impl Engine {
     /// Stages that an attempt begins.
     pub(super) fn begin(&mut self, id: Uuid, attempt: u32, device: String) -> Outcome {
         if !self.state.pending.contains_key(&id) {
-            let text = format!("command {id} is not waiting to be carried out");
-            return Err(RecordError::Broken(text));
+            return Err(RecordError::NotWaiting(id));
         }
         self.check_room_for_commands()?;
         let begun = CommandBegun {

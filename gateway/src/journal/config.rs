@@ -61,21 +61,20 @@ impl Default for JournalConfig {
 
 impl JournalConfig {
     /// Refuses values under which the journal could not keep its promises.
-    pub(super) fn check(&self) -> Result<(), JournalError> {
+    pub(crate) fn check(&self) -> Result<(), JournalError> {
         let wrong = |text: &str| Err(JournalError::Config(text.to_owned()));
         if self.segment_bytes < 256 * KIB || self.segment_bytes > 64 * MIB {
-            return wrong("journal.segment_bytes must lie between 262144 and 67108864");
+            return wrong("segment_bytes doit être compris entre 262144 et 67108864");
         }
         if self.reserve_bytes < 2 * self.segment_bytes {
-            return wrong("journal.reserve_bytes must hold at least two segments");
+            return wrong("reserve_bytes doit contenir au moins deux segment_bytes");
         }
         if self.low_class_bytes_max > self.unacked_bytes_max {
-            return wrong("journal.low_class_bytes_max must not exceed journal.unacked_bytes_max");
+            return wrong("low_class_bytes_max ne doit pas dépasser unacked_bytes_max");
         }
         if self.seen_ids_max < self.seen_ids_min || self.pending_commands_max == 0 {
             return wrong(
-                "journal.seen_ids_max must be at least journal.seen_ids_min, \
-                          and journal.pending_commands_max at least 1",
+                "seen_ids_max doit être au moins seen_ids_min, et pending_commands_max au moins 1",
             );
         }
         Ok(())

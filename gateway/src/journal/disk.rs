@@ -101,7 +101,7 @@ fn partial_path(path: &Path) -> PathBuf {
     path.with_extension("partial")
 }
 
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()

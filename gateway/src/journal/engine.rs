@@ -300,7 +300,12 @@ impl Engine {
             }
         }
         let reason = format!("writing to {} failed: {last}", self.folder.display());
-        tracing::error!(error = %last, "journal cannot write");
+        tracing::error!(
+            error = %last,
+            folder = %self.folder.display(),
+            "le journal ne peut plus écrire et rien n'est fait sans lui : libérez de la place \
+             (df -h) ou vérifiez le disque (dmesg)"
+        );
         self.failed = Some(reason.clone());
         Err(if is_space_out { RecordError::Full(reason) } else { RecordError::Broken(reason) })
     }
@@ -342,7 +347,12 @@ impl Engine {
             return false;
         }
         self.has_reserve = false;
-        tracing::error!("disk full: the journal uses its reserve");
+        tracing::error!(
+            folder = %self.folder.display(),
+            "disque plein : le journal entame sa réserve, et les pointages et nouvelles commandes \
+             attendent. Libérez de la place (df -h, journalctl --vacuum-size=100M) ; tout reprend \
+             de lui-même"
+        );
         self.disk.remove(&self.folder.join(RESERVE_NAME)).is_ok()
     }
 

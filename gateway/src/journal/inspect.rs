@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use fournil_protocol::command::Command;
-use fournil_protocol::event::{Body, CommandReport, Event};
+use fournil_protocol::event::{Body, CommandReport, Event, Punch};
 use prost::Message;
 use serde::Serialize;
 
@@ -69,6 +69,28 @@ pub fn dump(folder: &Path, mut each: impl FnMut(DumpedRecord)) -> Result<(), Jou
     replay(folder, false, |seq, record, place| {
         let (segment, offset) = (place.segment, place.offset);
         each(DumpedRecord { segment, offset, seq, kind: record.name(), says: says(record) });
+    })?;
+    Ok(())
+}
+
+/// Gives the punches of one clock that the log of `up_epoch` holds, oldest first.
+pub fn punches(
+    folder: &Path,
+    up_epoch: u64,
+    serial: &str,
+    mut each: impl FnMut(&Punch),
+) -> Result<(), JournalError> {
+    replay(folder, false, |_, record, _| {
+        let Record::EventWritten(written) = record else { return };
+        if written.up_epoch != up_epoch {
+            return;
+        }
+        if let Ok(Event { body: Some(Body::Punch(punch)), .. }) =
+            Event::decode(written.event.as_slice())
+            && punch.clock_serial == serial
+        {
+            each(&punch);
+        }
     })?;
     Ok(())
 }

@@ -67,6 +67,7 @@ mod framing;
 mod handle;
 mod inspect;
 mod open;
+mod owner;
 mod record;
 mod replay;
 mod retain;
@@ -85,7 +86,8 @@ use serde::Serialize;
 
 pub use config::JournalConfig;
 pub use handle::Journal;
-pub use inspect::{DumpedRecord, FolderReport, dump, inspect};
+pub use inspect::{DumpedRecord, FolderReport, dump, inspect, punches};
+pub use owner::claim;
 pub use time::TimeSource;
 
 use crate::seam::{Job, RecordError};

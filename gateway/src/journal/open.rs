@@ -175,7 +175,7 @@ fn report_damage(damages: &[Damage]) {
         tracing::error!(
             journal.segment = damage.segment,
             what = damage.text,
-            "journal segment damaged and set aside"
+            "une partie du journal est abîmée et mise de côté : vérifiez le disque (dmesg, smartctl)"
         );
     }
 }

@@ -210,7 +210,7 @@ impl Writer {
         self.tried_at = Some(Instant::now());
         match self.setting.open(Why::Recovery) {
             Ok((mut engine, _)) => {
-                tracing::info!("journal recovered");
+                tracing::info!("le journal écrit de nouveau");
                 engine.losses = self.engine.losses;
                 engine.notices.append(&mut self.engine.notices);
                 if let Some(reason) = &self.engine.failed {
@@ -219,7 +219,11 @@ impl Writer {
                 self.engine = engine;
                 self.publish();
             }
-            Err(error) => tracing::error!(error = %error, "journal still cannot write"),
+            Err(error) => tracing::error!(
+                error = %error,
+                "le journal ne peut toujours pas écrire : libérez de la place (df -h) ou vérifiez \
+                 le disque (dmesg)"
+            ),
         }
     }
 

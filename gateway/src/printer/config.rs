@@ -54,21 +54,22 @@ fn default_drawer_pin() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error(
-        "printer address '{0}' is not understood: write tcp://HOST:PORT or serial:/dev/…?baud=9600"
+        "adresse d'imprimante « {0} » incomprise : écrivez tcp://HÔTE:PORT ou serial:/dev/…?baud=9600"
     )]
     Address(String),
     #[error(
-        "printer address '{0}': USB printers are not supported by this version; connect the \
-         printer by network (tcp://HOST:9100) or by a serial adapter (serial:/dev/…)"
+        "adresse d'imprimante « {0} » : l'USB direct n'est pas pris en charge par cette version ; \
+         reliez l'imprimante par le réseau (tcp://HÔTE:9100) ou par un adaptateur série \
+         (serial:/dev/…)"
     )]
     Usb(String),
-    #[error("printer '{printer}': unknown profile '{profile}'; known are {known}")]
+    #[error("imprimante « {printer} » : profil inconnu « {profile} » ; connus : {known}")]
     Profile { printer: String, profile: String, known: String },
-    #[error("printer '{printer}': columns = {columns} is out of range; write 16 to 96")]
+    #[error("imprimante « {printer} » : columns = {columns} est hors limites ; écrivez de 16 à 96")]
     Columns { printer: String, columns: u16 },
-    #[error("printer '{printer}': drawer_pin = {pin} does not exist; write 2 or 5")]
+    #[error("imprimante « {printer} » : drawer_pin = {pin} n'existe pas ; écrivez 2 ou 5")]
     DrawerPin { printer: String, pin: u32 },
-    #[error("a printer has an empty name; write name = \"caisse\"")]
+    #[error("une imprimante n'a pas de nom ; écrivez name = \"caisse\"")]
     Name,
 }
 
@@ -249,7 +250,7 @@ mod tests {
     fn mistakes_are_named_with_their_remedy() {
         let base = "name = 'caisse'\nto = 'tcp://10.0.0.5:9100'\n";
         assert!(read(&format!("{base}colums = 32")).unwrap_err().contains("colums"));
-        assert!(read("name='a'\nto='usb:04b8:0202'").unwrap_err().contains("not supported"));
+        assert!(read("name='a'\nto='usb:04b8:0202'").unwrap_err().contains("pas pris en charge"));
         for wrong in ["10.0.0.5", "tcp://10.0.0.5", "tcp://:9100", "serial:tty", "serial:/t?bad=1"]
         {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");

@@ -20,6 +20,8 @@ use super::transport::LinkError;
 
 /// How long to listen before looking at the clocks again.
 const TICK: Duration = Duration::from_millis(250);
+/// How often to look whether the last bytes have left.
+const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// How often the printer is asked how it is while a proof is awaited.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long a tag may come behind the answer to the question that stood behind it.
@@ -116,7 +118,8 @@ impl Attempt<'_> {
                 self.bytes(),
                 error.told()
             )),
-            Err(Halt::Stalled) if sent == 0 => {
+            // A chunk with the writer of a serial line leaves when the line goes on.
+            Err(Halt::Stalled) if sent == 0 && talk.in_flight() == 0 => {
                 Delivered::NothingSent("the printer takes no bytes".to_owned())
             }
             Err(Halt::Stalled) => Delivered::Doubt {
@@ -167,17 +170,17 @@ impl Attempt<'_> {
 
     async fn prove(&self, talk: &mut Talk, progress: &mut Progress<'_>) -> Result<Evidence, Halt> {
         if self.voice == Voice::None {
+            self.drain(talk).await?;
             return Ok(Evidence::BytesSent);
         }
         // Asked at once and never again: a printer that lost power in between has lost
         // the question too, and an answer to a later one would prove nothing.
-        let before = talk.answered_in_order();
-        if !talk.say(&escpos::ask_in_order(), self.patience.stall).await? {
+        let Some(due) = talk.ask_in_order(self.patience.stall).await? else {
             return Err(Halt::Unproven);
-        }
+        };
         let tag = self.segments.last().and_then(|segment| segment.tag);
         let returned = move |talk: &Talk| tag.is_some_and(|tag: Tag| talk.returned(tag));
-        let answered = move |talk: &Talk| talk.answered_in_order() > before;
+        let answered = move |talk: &Talk| talk.answered_in_order() >= due;
         let either = move |talk: &Talk| returned(talk) || answered(talk);
         self.wait(talk, progress, self.patience.proof, either).await?;
         if self.voice == Voice::Tags && !returned(talk) {
@@ -193,6 +196,27 @@ impl Attempt<'_> {
         talk.refresh().await?;
         self.wait(talk, progress, self.patience.proof, |talk| talk.condition.ready()).await?;
         Ok(Evidence::AnsweredAfter)
+    }
+
+    /// Waits until nothing of the job lies in this machine any more: what the system has
+    /// only taken is lost when the printer goes.
+    async fn drain(&self, talk: &mut Talk) -> Result<(), Halt> {
+        let mut watch = Watch::new(self.patience.proof, self.stop);
+        let mut least = u64::MAX;
+        loop {
+            match talk.unsent() {
+                Some(0) => return Ok(()),
+                Some(unsent) if unsent < least => {
+                    least = unsent;
+                    watch.restart();
+                }
+                _ => {}
+            }
+            talk.pump(&[], DRAIN_TICK).await?;
+            if watch.over(talk.condition) {
+                return Err(if watch.left() { Halt::Left } else { Halt::Unproven });
+            }
+        }
     }
 
     /// Listens until `enough`, asking the printer now and then how it is.

@@ -264,7 +264,7 @@ fn code128(data: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use fournil_protocol::document::Document;
+    use fournil_protocol::document::{Barcode, Document, Feed, Kind, Qr};
 
     use super::super::render::render;
     use super::*;
@@ -283,6 +283,43 @@ mod tests {
         assert_eq!(bytes(&document, "generic-58"), generic);
         let star = [&b"\x1b@\x1c.\x1da\x0f\x1bt\x20"[..], tail].concat();
         assert_eq!(bytes(&document, "star-80"), star);
+    }
+
+    /// What printers act on wherever it stands: DLE EOT, DLE ENQ, DLE DC4.
+    fn has_command_in_data(bytes: &[u8]) -> bool {
+        bytes.windows(2).any(|two| matches!(two, [0x10, 0x04 | 0x05 | 0x14]))
+    }
+
+    #[test]
+    fn no_data_of_a_symbol_opens_the_drawer() {
+        let pulse = "\u{10}\u{14}\u{1}\u{0}\u{1}";
+        let qr = Document::default().with(Kind::Qr(Qr { data: pulse.to_owned() }));
+        let barcode =
+            |data: &str| Document::default().with(Kind::Barcode(Barcode { data: data.to_owned() }));
+        for document in
+            [qr, barcode(pulse), barcode("1620010001"), barcode("001604"), barcode("1605")]
+        {
+            let sent = bytes(&document, "epson-80");
+            assert!(!has_command_in_data(&sent), "{sent:02x?}");
+        }
+        assert!(bytes(&barcode("0123456789"), "epson-80").windows(3).any(|w| w == b"{C\x01"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_document_holds_a_command_that_acts_at_once(
+            text in "(\\x10[\\x04\\x05\\x14]|[0-9]{1,8}|1620|1604|\\PC|[\\x00-\\x1f]){0,24}",
+            lines in 0..40_u32,
+        ) {
+            let document = Document::default()
+                .text(text.clone(), Align::Start)
+                .pair(text.clone(), text.clone(), true)
+                .with(Kind::Feed(Feed { lines }))
+                .with(Kind::Qr(Qr { data: text.clone() }))
+                .with(Kind::Barcode(Barcode { data: text }));
+            let sent = bytes(&document, "epson-80");
+            proptest::prop_assert!(!has_command_in_data(&sent), "{sent:02x?}");
+        }
     }
 
     #[test]

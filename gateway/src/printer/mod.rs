@@ -13,6 +13,7 @@ pub mod canvas;
 pub mod codepage;
 pub mod config;
 mod delivery;
+mod desk;
 pub mod escpos;
 mod narrator;
 pub mod preview;
@@ -26,4 +27,6 @@ pub mod talk;
 pub mod transport;
 
 pub use config::PrinterConfig;
+pub(crate) use narrator::remedy;
+pub(crate) use queue::DRAWER_PATIENCE;
 pub use spool::run;

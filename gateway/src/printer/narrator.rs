@@ -54,6 +54,16 @@ impl Told {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Leave;
 
+/// What became of the intent to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    Written,
+    /// It is not written: do not begin now.
+    Refused,
+    /// The command has ended: never begin.
+    NotWaiting,
+}
+
 pub(super) struct Narrator {
     pub device: String,
     pub recorder: Recorder,
@@ -89,11 +99,12 @@ impl Narrator {
         }
     }
 
-    /// Writes that an attempt begins. `Ok(false)`: it is not written, do not begin.
-    pub(super) async fn begin(&self, id: Uuid, attempt: u32) -> Result<bool, Leave> {
+    /// Writes that an attempt begins.
+    pub(super) async fn begin(&self, id: Uuid, attempt: u32) -> Result<Begin, Leave> {
         match self.recorder.begin(id, attempt, &self.device).await {
-            Ok(()) => Ok(true),
-            Err(error) => self.journal_refused(&error).await.map(|()| false),
+            Ok(()) => Ok(Begin::Written),
+            Err(RecordError::NotWaiting(_)) => Ok(Begin::NotWaiting),
+            Err(error) => self.journal_refused(&error).await.map(|()| Begin::Refused),
         }
     }
 
@@ -101,10 +112,20 @@ impl Narrator {
         let code = match error {
             RecordError::Full(_) => words::JOURNAL_FULL,
             RecordError::Broken(_) => words::JOURNAL_BROKEN,
+            // Only a begin is refused so, and it is answered where it was asked.
+            RecordError::NotWaiting(_) => return Ok(()),
             RecordError::Stopped => return Err(Leave),
         };
-        tracing::error!(%error, "nothing is printed while the journal cannot write");
-        self.publish(DeviceState::Down, code, &format!("{error}; nothing is printed until it can"));
+        tracing::error!(
+            %error,
+            "rien n'est imprimé tant que le journal ne peut pas écrire : libérez de la place \
+             (df -h) ou vérifiez le disque"
+        );
+        self.publish(
+            DeviceState::Down,
+            code,
+            &format!("{error} ; rien n'est imprimé tant qu'il ne peut pas écrire"),
+        );
         // Cancel safe: neither branch holds anything.
         tokio::select! {
             () = self.stop.cancelled() => Err(Leave),
@@ -188,17 +209,19 @@ impl<'a> Progress<'a> {
 }
 
 /// What to do about it.
-pub(super) fn remedy(code: &str) -> &'static str {
+pub(crate) fn remedy(code: &str) -> &'static str {
     match code {
-        words::PAPER_OUT => "put in a new roll; what waits is printed by itself",
-        words::COVER_OPEN => "close the cover; what waits is printed by itself",
-        words::CUTTER_ERROR => {
-            "switch the printer off, clear the paper at the cutter, switch it on"
+        words::PAPER_OUT => "mettez un rouleau neuf ; ce qui attend s'imprime tout seul",
+        words::COVER_OPEN => "fermez le capot ; ce qui attend s'imprime tout seul",
+        words::CUTTER_ERROR => "éteignez l'imprimante, dégagez le papier du massicot, rallumez-la",
+        words::PRINTER_ERROR => {
+            "éteignez et rallumez l'imprimante ; si cela revient, faites-la réparer"
         }
-        words::PRINTER_ERROR => "switch the printer off and on; if it comes back, have it repaired",
-        words::OFFLINE => "press the printer's feed button, or switch it off and on",
-        words::PAPER_LOW => "have a new roll ready",
-        words::UNREACHABLE => "check that the printer is on, its cable, and its address",
+        words::OFFLINE => {
+            "appuyez sur le bouton d'avance du papier, ou éteignez et rallumez l'imprimante"
+        }
+        words::PAPER_LOW => "préparez un rouleau neuf",
+        words::UNREACHABLE => "vérifiez que l'imprimante est allumée, son câble et son adresse",
         _ => "",
     }
 }

@@ -13,7 +13,7 @@ use crate::seam::Job;
 /// Jobs taken over; more wait in the channel, and behind it in the journal.
 pub(super) const QUEUE_MAX: usize = 64;
 /// A drawer that opens later than this opens behind nobody.
-pub(super) const DRAWER_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const DRAWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A job and where it stands.
 #[derive(Debug)]
@@ -49,12 +49,14 @@ impl Entry {
     }
 
     /// Whether it must not begin any more. An attempt that began is past expiring.
-    pub(super) fn expired(&self, cloud_now_ms: i64, now: Instant) -> bool {
+    /// While the cloud's time is unknown a deadline cannot be judged; the router gives
+    /// out no job that has one.
+    pub(super) fn expired(&self, cloud_now_ms: Option<i64>, now: Instant) -> bool {
         if self.interrupted.is_some() {
             return false;
         }
         let not_after_ms = self.job.command.not_after_ms;
-        (not_after_ms != 0 && cloud_now_ms > not_after_ms)
+        (not_after_ms != 0 && cloud_now_ms.is_some_and(|now_ms| now_ms > not_after_ms))
             || (self.is_drawer() && now.duration_since(self.accepted) > DRAWER_PATIENCE)
     }
 }
@@ -104,7 +106,7 @@ impl Queue {
     }
 
     /// Takes out every job that is too late.
-    pub(super) fn expired(&mut self, cloud_now_ms: i64, now: Instant) -> Vec<Entry> {
+    pub(super) fn expired(&mut self, cloud_now_ms: Option<i64>, now: Instant) -> Vec<Entry> {
         let (late, kept) = std::mem::take(&mut self.entries)
             .into_iter()
             .partition::<Vec<_>, _>(|entry| entry.expired(cloud_now_ms, now));
@@ -158,10 +160,10 @@ mod tests {
         let begun = Job { interrupted_attempt: Some(1), ..job(3, print(), 1_000) };
         queue.push(Entry::new(begun, now));
         queue.push(Entry::new(job(4, Body::OpenDrawer(OpenDrawer { pin: 2 }), 0), now));
-        assert!(queue.expired(1_000, now).is_empty());
+        assert!(queue.expired(Some(1_000), now).is_empty());
         let later = now + DRAWER_PATIENCE + Duration::from_millis(1);
         let late: Vec<u128> =
-            queue.expired(1_001, later).iter().map(|e| e.job.id.as_u128()).collect();
+            queue.expired(Some(1_001), later).iter().map(|e| e.job.id.as_u128()).collect();
         assert_eq!(late, [4, 1]);
         assert_eq!(ids(&mut queue), [2, 3]);
     }

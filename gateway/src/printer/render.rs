@@ -139,10 +139,13 @@ impl Layout<'_> {
         }));
     }
 
-    /// A symbol the printer cannot draw is printed as its text: nothing is lost.
+    /// A symbol the printer cannot draw is printed as its text: nothing is lost. So is one
+    /// with control characters: its data goes to the printer as it is, and a printer acts on
+    /// some of them wherever they stand (a pulse to the drawer, power off).
     fn qr(&mut self, data: &str) {
+        let is_plain = !data.chars().any(char::is_control);
         match symbol::qr_module_dots(data, self.profile.width_dots()) {
-            Some(module_dots) if self.profile.native_qr => {
+            Some(module_dots) if self.profile.native_qr && is_plain => {
                 self.page.lines.push(Line::Qr { data: data.to_owned(), module_dots });
             }
             _ => self.text(data, Style { align: Align::Centre, bold: false, double: false }),

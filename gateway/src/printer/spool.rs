@@ -4,34 +4,33 @@
 //! The rules: nothing begins past its deadline; the intent is on disk before the first
 //! byte; an attempt of which not one byte left may be made again; one of which some
 //! bytes left is proven, settled with the printer, or in doubt, and never repeated by
-//! itself; a drawer is opened at most once. One job at a time; the queue is bounded
-//! ([`queue::QUEUE_MAX`]), behind it the channel, behind that the journal.
+//! itself; a drawer is opened at most once; once the daemon stops nothing begins. One job
+//! at a time; the queue is bounded ([`super::queue::QUEUE_MAX`]), behind it the channel,
+//! behind that the journal.
 
 mod settle;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::pin::pin;
+use std::time::Duration;
 
 use fournil_protocol::command::{Body, OpenDrawer, Print};
 use fournil_protocol::event::{CommandState, DeviceHealth};
 use fournil_protocol::limits::{DOCUMENT_BLOCKS_MAX, JOB_BYTES_MAX};
 use fournil_protocol::words;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::config::{ConfigError, PrinterConfig, drawer_pin};
 use super::delivery::{Attempt, Delivered, Voice};
+use super::desk::Desk;
 use super::escpos::{self, DrawerPin, Segment};
-use super::narrator::{Leave, Narrator, Progress, Told, remedy};
+use super::narrator::{Begin, Leave, Narrator, Progress, Told, remedy};
 use super::profile::{Profile, Tags};
-use super::queue::{Entry, Queue};
+use super::queue::Entry;
 use super::render::render;
 use super::talk::{ANSWER_TIMEOUT, Talk};
-use crate::seam::{Job, Recorder};
+use crate::seam::{CloudOffset, Job, Recorder};
 
 pub use super::delivery::Patience;
 
@@ -47,11 +46,11 @@ pub async fn run(
     recorder: Recorder,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<DeviceHealth>,
-    cloud_offset_ms: Arc<AtomicI64>,
+    cloud_offset: CloudOffset,
     stop: CancellationToken,
 ) -> Result<(), ConfigError> {
     let patience = Patience::default();
-    run_with(config, recorder, jobs, health, cloud_offset_ms, stop, patience).await
+    run_with(config, recorder, jobs, health, cloud_offset, stop, patience).await
 }
 
 /// [`run`] with other waiting times.
@@ -60,7 +59,7 @@ pub async fn run_with(
     recorder: Recorder,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<DeviceHealth>,
-    cloud_offset_ms: Arc<AtomicI64>,
+    cloud_offset: CloudOffset,
     stop: CancellationToken,
     patience: Patience,
 ) -> Result<(), ConfigError> {
@@ -78,15 +77,14 @@ pub async fn run_with(
         profile,
         drawer,
         patience,
-        queue: Queue::default(),
+        desk: Desk::new(jobs, cloud_offset),
         talk: None,
         heard: VecDeque::new(),
         unclean: false,
-        cloud_offset_ms,
         stop,
     };
     // `Leave` is the ordinary end: what is not settled stays in the journal.
-    let _: Result<(), Leave> = spool.work(jobs).await;
+    let _: Result<(), Leave> = spool.work().await;
     if let Some(talk) = spool.talk.take() {
         talk.close().await;
     }
@@ -99,7 +97,7 @@ struct Spool {
     drawer: DrawerPin,
     patience: Patience,
     narrator: Narrator,
-    queue: Queue,
+    desk: Desk,
     talk: Option<Talk>,
     /// Tags that came back in conversations that are over: a look at the printer may
     /// meet the one that settles a job not yet offered. The newest [`HEARD_MAX`].
@@ -108,7 +106,6 @@ struct Spool {
     voice: Option<Voice>,
     /// The last attempt may have left the printer inside a command or a half receipt.
     unclean: bool,
-    cloud_offset_ms: Arc<AtomicI64>,
     stop: CancellationToken,
 }
 
@@ -121,24 +118,23 @@ enum Served {
     Interrupted(String),
     /// Not one byte left: begin again.
     Again(String),
+    /// The command has ended without this printer: nothing is left to do or to tell.
+    Gone,
 }
 
 impl Spool {
-    async fn work(&mut self, mut jobs: mpsc::Receiver<Job>) -> Result<(), Leave> {
+    async fn work(&mut self) -> Result<(), Leave> {
         self.look().await;
-        let mut open = true;
         loop {
-            while open && !self.queue.is_full() {
-                match jobs.try_recv() {
-                    Ok(job) => self.accept(job).await?,
-                    Err(mpsc::error::TryRecvError::Empty) => break,
-                    Err(mpsc::error::TryRecvError::Disconnected) => open = false,
-                }
+            self.desk.clear(&self.narrator).await?;
+            self.answer_asked().await?;
+            // What has not begun stays in the journal for the next start.
+            if self.stop.is_cancelled() {
+                return Ok(());
             }
-            self.expire().await?;
-            let wait = if let Some(entry) = self.queue.pop() {
+            let wait = if let Some(entry) = self.desk.queue.pop() {
                 self.serve_and_tell(entry).await?
-            } else if open {
+            } else if self.desk.is_open() {
                 self.rest().await;
                 LOOK_EVERY
             } else {
@@ -150,63 +146,24 @@ impl Spool {
             // Cancel safe: a receive that is dropped has taken nothing.
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
-                job = jobs.recv(), if open && !self.queue.is_full() => match job {
-                    Some(job) => self.accept(job).await?,
-                    None => open = false,
-                },
-                () = tokio::time::sleep(wait) => if self.queue.is_empty() {
+                () = self.desk.next() => {}
+                () = tokio::time::sleep(wait) => if self.desk.queue.is_empty() {
                     self.look().await;
                 },
             }
         }
     }
 
-    async fn accept(&mut self, job: Job) -> Result<(), Leave> {
-        let id = job.id;
-        let told = match &job.command.body {
-            Some(Body::Print(_) | Body::OpenDrawer(_)) => {
-                self.queue.push(Entry::new(job, Instant::now()));
-                return Ok(());
-            }
-            Some(Body::Cancel(cancel)) => {
-                let target = Uuid::from_slice(&cancel.command_id).ok();
-                match target.and_then(|target| self.queue.cancel(target)) {
-                    Some(entry) => {
-                        let told = Told::new(CommandState::Cancelled, words::CANCELLED, "");
-                        self.narrator.report(entry.job.id, told).await?;
-                        Told::new(CommandState::Done, "", "")
-                    }
-                    None => {
-                        Told::new(CommandState::Failed, words::TOO_LATE, "the command has begun")
-                    }
-                }
-            }
-            Some(Body::ReadStatus(_)) => {
-                self.look().await;
-                Told::new(CommandState::Done, "", "")
-            }
-            Some(Body::ReadClock(_)) | None => Told::new(
-                CommandState::Unsupported,
-                words::UNKNOWN_KIND,
-                "a printer cannot do this",
-            ),
-        };
-        self.narrator.report(id, told).await
-    }
-
-    async fn expire(&mut self) -> Result<(), Leave> {
-        for entry in self.queue.expired(self.cloud_now_ms(), Instant::now()) {
-            let reason = entry.waiting.as_deref().unwrap_or(words::DEADLINE_PASSED);
-            let told = Told::new(CommandState::Expired, reason, "the deadline passed first");
-            self.narrator.report(entry.job.id, told.attempt(entry.attempt)).await?;
+    /// Answers those who asked how the printer is, after a look at it.
+    async fn answer_asked(&mut self) -> Result<(), Leave> {
+        let asked = self.desk.take_asked();
+        if !asked.is_empty() {
+            self.look().await;
+        }
+        for id in asked {
+            self.narrator.report(id, Told::new(CommandState::Done, "", "")).await?;
         }
         Ok(())
-    }
-
-    fn cloud_now_ms(&self) -> i64 {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall_ms = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        wall_ms.saturating_add(self.cloud_offset_ms.load(Ordering::Relaxed))
     }
 
     /// Serves a job; gives how long to wait before the next look at the queue.
@@ -237,8 +194,15 @@ impl Spool {
                 tracing::warn!(print.job = %id, why, "no byte left, the attempt is made again");
                 self.drop_link();
             }
+            Served::Gone => {
+                tracing::warn!(
+                    print.job = %id,
+                    "la commande est déjà terminée d'après le journal : elle est laissée"
+                );
+                return Ok(Duration::ZERO);
+            }
         }
-        self.queue.put_back(entry);
+        self.desk.queue.put_back(entry);
         Ok(RETRY_EVERY)
     }
 
@@ -340,7 +304,12 @@ impl Spool {
         let Some(mut talk) = self.talk.take() else {
             return Ok(Served::Again("the connection is gone".to_owned()));
         };
-        if entry.expired(self.cloud_now_ms(), Instant::now()) {
+        // Paper may have been waited for: the daemon may have been told to stop meanwhile.
+        if self.stop.is_cancelled() {
+            self.talk = Some(talk);
+            return Err(Leave);
+        }
+        if self.desk.is_late(entry) {
             self.talk = Some(talk);
             return Ok(Served::Settled(Told::new(
                 CommandState::Expired,
@@ -348,14 +317,25 @@ impl Spool {
                 "",
             )));
         }
-        if !self.narrator.begin(id, entry.attempt + 1).await? {
+        let begin = self.narrator.begin(id, entry.attempt + 1).await;
+        if begin != Ok(Begin::Written) {
             self.talk = Some(talk);
-            return Ok(Served::Hold(words::JOURNAL_FULL.to_owned(), String::new()));
+            return match begin? {
+                Begin::NotWaiting => Ok(Served::Gone),
+                _ => Ok(Served::Hold(words::JOURNAL_FULL.to_owned(), String::new())),
+            };
         }
         entry.attempt += 1;
         let attempt = Attempt { segments, voice, patience, stop: &self.stop };
         let mut progress = Progress::new(&self.narrator, id, entry.attempt, talk.condition);
-        let delivered = attempt.deliver(&mut talk, &mut progress).await;
+        // Not dropped half way: what is on its way goes on alone when the desk has to close.
+        let delivered = {
+            let mut delivering = pin!(attempt.deliver(&mut talk, &mut progress));
+            tokio::select! {
+                delivered = &mut delivering => delivered,
+                Leave = self.desk.attend(&self.narrator) => delivering.await,
+            }
+        };
         self.unclean &= !matches!(delivered, Delivered::Proven(_));
         self.talk = Some(talk);
         Ok(match delivered {
@@ -378,7 +358,7 @@ impl Spool {
             spool.narrator.unreachable(&detail);
             Err(Served::Hold(words::UNREACHABLE.to_owned(), detail))
         };
-        let mut talk = match self.talk.take() {
+        let mut talk = match self.settled_talk().await {
             Some(talk) => talk,
             None => match Talk::open(&self.config.to).await {
                 Ok(talk) => talk,
@@ -393,8 +373,8 @@ impl Spool {
                     return unreachable(
                         self,
                         format!(
-                            "connected, but the printer answered no question within {seconds} s (if it \
-                             has no way back, give it the profile mute-80)"
+                            "connectée, mais l'imprimante n'a répondu à aucune question en {seconds} s \
+                             (si elle n'a pas de voie de retour, donnez-lui le profil mute-80)"
                         ),
                     );
                 }
@@ -416,6 +396,20 @@ impl Spool {
         };
         self.talk = Some(talk);
         Ok(voice)
+    }
+
+    /// The conversation, if it can be trusted: where an answer is still owed, it would be
+    /// taken for the answer to the next question.
+    async fn settled_talk(&mut self) -> Option<Talk> {
+        let mut talk = self.talk.take()?;
+        let is_settled = !talk.owes_answers()
+            || matches!(talk.listen(ANSWER_TIMEOUT, |talk| !talk.owes_answers()).await, Ok(true));
+        if is_settled {
+            return Some(talk);
+        }
+        self.remember(&talk);
+        talk.close().await;
+        None
     }
 
     /// Looks at an idle printer and says how it is.

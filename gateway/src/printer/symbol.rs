@@ -54,10 +54,17 @@ pub fn code128_fits(data: &str, width_dots: u32) -> bool {
     printable && modules * usize::from(BARCODE_MODULE_DOTS) <= width_dots as usize
 }
 
-/// Whether code set C, two digits a sign, can carry the text.
+/// Whether code set C, two digits a sign, is to carry the text. Not where its signs, which
+/// travel as bytes, would form a command that printers act on at once (10 04, 10 05, 10 14
+/// in hex, that is the pairs 16 04, 16 05 and 16 20): set B carries those.
 #[must_use]
 pub fn digits_in_pairs(data: &str) -> bool {
-    data.len() >= 4 && data.len().is_multiple_of(2) && data.bytes().all(|b| b.is_ascii_digit())
+    let is_even = data.len() >= 4 && data.len().is_multiple_of(2);
+    let (pairs, _) = data.as_bytes().as_chunks::<2>();
+    let forms_command = pairs
+        .windows(2)
+        .any(|two| matches!(two, [[b'1', b'6'], [b'0', b'4' | b'5'] | [b'2', b'0']]));
+    is_even && data.bytes().all(|b| b.is_ascii_digit()) && !forms_command
 }
 
 /// The sign values of a text, start sign first: set C for pairs of digits, else B.

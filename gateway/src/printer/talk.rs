@@ -29,6 +29,9 @@ pub struct Talk {
     /// As far as it has been told.
     pub condition: Condition,
     tags: Vec<Tag>,
+    /// In-order questions that were asked and answered. The answers carry no name, so
+    /// only their number tells to which question one belongs.
+    asked_in_order: u32,
     in_order: u32,
     realtime: Option<u8>,
     text: Option<String>,
@@ -43,6 +46,7 @@ impl Talk {
             last_byte: Instant::now(),
             condition: Condition::default(),
             tags: Vec::new(),
+            asked_in_order: 0,
             in_order: 0,
             realtime: None,
             text: None,
@@ -67,7 +71,8 @@ impl Talk {
     fn take(&mut self, answer: Answer) {
         match answer {
             Answer::Realtime(byte) => self.realtime = Some(byte),
-            Answer::InOrder(_) => self.in_order += 1,
+            // One that nobody asked for here belongs to a conversation that is over.
+            Answer::InOrder(_) => self.in_order = (self.in_order + 1).min(self.asked_in_order),
             Answer::Auto(status) => self.condition.auto(status),
             Answer::Tag(tag) => {
                 if self.tags.len() == TAGS_MAX {
@@ -104,6 +109,16 @@ impl Talk {
             self.pump(&[], wait).await?;
         }
         Ok(true)
+    }
+
+    /// Asks the question that is answered once everything before it has been processed;
+    /// gives how many answers there must be then, or `None` when it could not be sent.
+    pub async fn ask_in_order(&mut self, within: Duration) -> Result<Option<u32>, LinkError> {
+        if !self.say(&escpos::ask_in_order(), within).await? {
+            return Ok(None);
+        }
+        self.asked_in_order += 1;
+        Ok(Some(self.asked_in_order))
     }
 
     /// Asks one real-time question; `None` when the printer does not answer it.
@@ -159,6 +174,24 @@ impl Talk {
         self.in_order
     }
 
+    /// Whether an in-order question has not been answered.
+    #[must_use]
+    pub fn owes_answers(&self) -> bool {
+        self.in_order < self.asked_in_order
+    }
+
+    /// Bytes that were given out and of which nobody knows yet whether they went.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.link.in_flight()
+    }
+
+    /// See [`Link::unsent`].
+    #[must_use]
+    pub fn unsent(&self) -> Option<u64> {
+        self.link.unsent()
+    }
+
     /// Lets go of the printer.
     pub async fn close(self) {
         self.link.close().await;
@@ -173,4 +206,36 @@ impl Talk {
 
 fn left(until: Instant) -> Option<Duration> {
     until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    #[tokio::test]
+    async fn a_late_answer_is_not_taken_for_the_answer_to_the_next_question() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target::Tcp(listener.local_addr().unwrap().to_string());
+        let mut talk = Talk::open(&target).await.unwrap();
+        let (mut printer, _) = listener.accept().await.unwrap();
+        // Nobody asked in this conversation.
+        printer.write_all(&[0x00]).await.unwrap();
+        talk.listen(SHORT, |_| false).await.unwrap();
+        let first = talk.ask_in_order(SOON).await.unwrap().unwrap();
+        assert!(!talk.listen(SHORT, |talk| talk.answered_in_order() >= first).await.unwrap());
+        let second = talk.ask_in_order(SOON).await.unwrap().unwrap();
+        printer.read_exact(&mut [0; 6]).await.unwrap();
+        printer.write_all(&[0x00]).await.unwrap();
+        assert!(talk.listen(SOON, |talk| talk.answered_in_order() >= first).await.unwrap());
+        assert!(talk.owes_answers());
+        assert!(!talk.listen(SHORT, |talk| talk.answered_in_order() >= second).await.unwrap());
+        printer.write_all(&[0x00]).await.unwrap();
+        assert!(talk.listen(SOON, |talk| talk.answered_in_order() >= second).await.unwrap());
+    }
 }

@@ -35,7 +35,7 @@ pub struct Supervisor {
     soft: CancellationToken,
     hard: CancellationToken,
     ambient: Ambient,
-    parts: JoinSet<Option<String>>,
+    parts: JoinSet<Option<Failure>>,
     promises: Vec<(String, Pulse)>,
 }
 
@@ -44,6 +44,9 @@ pub struct Supervisor {
 pub enum Failure {
     #[error("« {0} » s'est arrêté : le service repart de zéro")]
     Essential(String),
+    /// The identity changed under the daemon.
+    #[error("la passerelle a été enrôlée de nouveau : le service repart avec cette identité")]
+    Reenrolled,
     #[error("arrêt forcé : une partie ne s'est pas terminée à temps")]
     Forced,
 }
@@ -84,10 +87,18 @@ impl Supervisor {
     where
         P: Future<Output = ()> + Send + 'static,
     {
-        let (soft, hard, name) = (self.soft.clone(), self.hard.clone(), name.to_owned());
+        self.until(part, Failure::Essential(name.to_owned()));
+    }
+
+    /// A part whose end, before the soft stop, ends the process with a failure.
+    pub fn until<P>(&mut self, part: P, failure: Failure)
+    where
+        P: Future<Output = ()> + Send + 'static,
+    {
+        let (soft, hard) = (self.soft.clone(), self.hard.clone());
         self.parts.spawn(async move {
             tokio::select! {
-                () = part => (!soft.is_cancelled()).then_some(name),
+                () = part => (!soft.is_cancelled()).then_some(failure),
                 () = hard.cancelled() => None,
             }
         });
@@ -162,9 +173,9 @@ impl Supervisor {
     }
 }
 
-fn ended_early(ended: Result<Option<String>, JoinError>) -> Option<Failure> {
+fn ended_early(ended: Result<Option<Failure>, JoinError>) -> Option<Failure> {
     match ended {
-        Ok(name) => name.map(Failure::Essential),
+        Ok(failure) => failure,
         Err(error) if error.is_cancelled() => None,
         Err(error) => Some(Failure::Essential(panic_text(error))),
     }
@@ -187,7 +198,7 @@ async fn keep<F, P>(
     soft: CancellationToken,
     hard: CancellationToken,
     ambient: Ambient,
-) -> Option<String>
+) -> Option<Failure>
 where
     F: FnMut() -> P + Send + 'static,
     P: Future<Output = anyhow::Result<()>> + Send + 'static,

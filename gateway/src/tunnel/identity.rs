@@ -169,6 +169,11 @@ impl PendingKey {
     }
 }
 
+/// The file that an enrolment replaces.
+pub(crate) fn enrolled_path(state_dir: &Path) -> PathBuf {
+    state_dir.join(FOLDER).join(ENROLLED)
+}
+
 /// True when a key and an answer are there, whatever their state.
 pub fn is_enrolled(state_dir: &Path) -> bool {
     let folder = state_dir.join(FOLDER);
@@ -227,7 +232,7 @@ fn check_private(path: &Path, wanted: u32) -> Result<(), IdentityError> {
 }
 
 /// Replaces a file whole or not at all, 0600.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     // Left over from a crash; the mode of an existing file would be kept.
     match fs::remove_file(&beside) {

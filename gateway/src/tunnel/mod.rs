@@ -20,13 +20,16 @@ mod tests;
 pub mod trust;
 pub mod window;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use backoff::Backoff;
 use connect::{CONNECT_MAX, ConnectError, Socket};
+use identity::Identity;
 use log::Log;
 use session::{End, Terms};
 use state::Phase;
@@ -44,11 +47,14 @@ pub struct Tunnel<L> {
     pub terms: Terms<L>,
 }
 
-/// Keeps a session up until told to stop.
+/// Keeps a session up until told to stop. Each try is made with the newest identity, and
+/// a new one ends the wait: who enrols again after a revocation is not kept for an hour.
 pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
+    let mut identity = tunnel.terms.identity.clone();
     let mut told = None;
     while !stop.is_cancelled() {
+        identity.mark_unchanged();
         let sessions_before = tunnel.terms.state.borrow().sessions;
         let (wait, fault) = once(&tunnel, &mut backoff, &stop).await;
         if stop.is_cancelled() {
@@ -67,7 +73,15 @@ pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
         tokio::select! {
             () = sleep(wait) => {}
             () = stop.cancelled() => {}
+            () = renewed(&mut identity) => backoff = Backoff::default(),
         }
+    }
+}
+
+/// Returns once there is another identity; never, when nobody can bring one any more.
+async fn renewed(identity: &mut watch::Receiver<Arc<Identity>>) {
+    if identity.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -36,6 +36,7 @@ use super::session::Terms;
 use super::state::{Phase, TunnelState};
 use super::*;
 use crate::journal::{Journal, JournalConfig, TimeSource};
+use crate::seam::CloudOffset;
 use crate::supervise::Pulse;
 
 /// A private authority and a server certificate of it for `localhost`.
@@ -264,25 +265,66 @@ fn tunnel_to(
     address: SocketAddr,
     journal: Journal,
 ) -> (JoinHandle<()>, watch::Receiver<TunnelState>, CancellationToken) {
+    tunnel_with(pki, watch::channel(Arc::new(identity)).1, address, journal)
+}
+
+fn tunnel_with(
+    pki: &Pki,
+    identity: watch::Receiver<Arc<Identity>>,
+    address: SocketAddr,
+    journal: Journal,
+) -> (JoinHandle<()>, watch::Receiver<TunnelState>, CancellationToken) {
     let target = Target::parse(&format!("https://localhost:{}", address.port())).unwrap();
     let trust = Trust::load(Some(&pki.ca_file())).unwrap();
     let (state, told) = watch::channel(TunnelState::default());
     let terms = Terms {
         log: journal,
-        identity: Arc::new(identity),
+        identity,
         server_name: target.host.clone(),
         incarnation: 1,
         boot_id: [1; 16],
         // No waits between tries.
         ambient: Ambient { wall_ms: || 1_795_000_000_000, random: || 0 },
         jobs: mpsc::channel(4).0,
-        cloud_offset_ms: Arc::default(),
+        cloud_offset: CloudOffset::default(),
         state,
         pulse: Pulse::new(Duration::from_mins(1)),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(Tunnel { target, trust, terms }, stop.clone()));
     (running, told, stop)
+}
+
+#[tokio::test]
+async fn a_new_enrolment_ends_the_wait_after_a_revocation() {
+    let (pki, state) = (pki(), tempfile::tempdir().unwrap());
+    let enrolling = enrolling_cloud(&pki).await;
+    enrol::run(&enrolment(&pki, &state, enrolling)).await.unwrap();
+    let first = Identity::load(state.path()).unwrap();
+    let time = TimeSource::new([1; 16], || (0, 0));
+    let folder = state.path().join("journal");
+    let (journal, _) = Journal::open(&folder, JournalConfig::default(), time).unwrap();
+    let (listener, address) = listen().await;
+    let (newest, identity) = watch::channel(Arc::new(first));
+    let (running, mut told, stop) = tunnel_with(&pki, identity, address, journal.clone());
+    let mut socket = accept(&pki, &listener).await;
+    let revoked = fournil_protocol::frame::Goodbye {
+        code: u32::from(fournil_protocol::close::REVOKED),
+        reason: "revoked".into(),
+        retry_after_ms: 0,
+    };
+    say(&mut socket, Kind::Goodbye(revoked)).await;
+    told.wait_for(|state| state.phase == Phase::Waiting).await.unwrap();
+    drop(socket);
+    let forced = Enrolment { force: true, ..enrolment(&pki, &state, enrolling) };
+    enrol::run(&forced).await.unwrap();
+    newest.send_replace(Arc::new(Identity::load(state.path()).unwrap()));
+    let mut socket = timeout(Duration::from_secs(5), accept(&pki, &listener)).await.unwrap();
+    welcome(&mut socket).await;
+    told.wait_for(|state| state.sessions == 1).await.unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    journal.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod part;
 mod reading;
 mod shop;
+pub(crate) mod sim;
 
 use std::net::SocketAddr;
 use std::time::Duration;

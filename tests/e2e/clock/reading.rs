@@ -73,7 +73,7 @@ async fn a_clock_that_refuses_all_it_can_still_gives_its_log() {
     let dump = dump(sim.addr(), 0).await;
     assert_eq!(dump["punches"].as_array().unwrap().len(), 60);
     assert_eq!(dump["device"]["time"], Value::Null);
-    assert!(dump["warnings"][0].as_str().unwrap().contains("users"), "{}", dump["warnings"]);
+    assert!(dump["warnings"][0].as_str().unwrap().contains("utilisateurs"), "{}", dump["warnings"]);
 }
 
 #[tokio::test]

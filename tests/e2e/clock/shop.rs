@@ -1,11 +1,15 @@
 //! The clock's part of the daemon with a journal in memory around it.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_gateway::clock::{ClockConfig, ClockPart};
+use fournil_gateway::clock::{ClockConfig, ClockPart, PunchStore};
 use fournil_gateway::seam::{Job, RecordError, Recorder, Request, recorder};
 use fournil_protocol::command::{Body as CommandBody, Command, ReadClock};
-use fournil_protocol::event::{Body, CommandReport, CommandState, DeviceHealth, Notice, Punch};
+use fournil_protocol::event::{
+    Body, CommandReport, CommandState, DeviceHealth, Notice, Punch, PunchSource,
+};
 use fournil_tests::clock_sim::ClockSim;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -82,6 +86,10 @@ pub(super) fn config(sim: &ClockSim) -> ClockConfig {
 }
 
 pub(super) fn open_shop(config: ClockConfig) -> Shop {
+    open_shop_with(config, None)
+}
+
+pub(super) fn open_shop_with(config: ClockConfig, store: Option<PunchStore>) -> Shop {
     let journal = journal();
     let (jobs, taken) = mpsc::channel(8);
     let (health_to, health) = watch::channel(DeviceHealth::default());
@@ -89,12 +97,30 @@ pub(super) fn open_shop(config: ClockConfig) -> Shop {
     let recorder = journal.recorder.clone();
     let until = stop.clone();
     let part = tokio::spawn(async move {
-        ClockPart::run_with(config, brisk(), recorder, taken, health_to, until).await.unwrap();
+        ClockPart::run_with(config, brisk(), recorder, taken, health_to, store, until)
+            .await
+            .unwrap();
     });
     Shop { journal, jobs, health, part, _guard: stop.clone().drop_guard(), stop }
 }
 
+/// A store whose journal remembers nothing: all that is known comes from the index.
+pub(super) fn store(folder: &Path) -> PunchStore {
+    PunchStore {
+        folder: folder.to_owned(),
+        generation: Arc::new(|| 1),
+        recall: Arc::new(|_, _| Ok(())),
+        is_tail_doubtful: false,
+    }
+}
+
 impl Shop {
+    /// A first punch, which the log has to confirm before events are believed.
+    pub(super) async fn prove_live(&mut self, sim: &ClockSim) {
+        sim.punch("1", 0).unwrap();
+        assert_eq!(self.punch().await.source(), PunchSource::Poll);
+    }
+
     pub(super) async fn punch(&mut self) -> Punch {
         timeout(PATIENCE, self.journal.punches.recv()).await.expect("a punch").unwrap()
     }

@@ -200,6 +200,15 @@ impl Device {
             _ if is_dispensable(request) && self.faults.strikes(Fault::Stubborn) => {
                 simple(code::ACK_ERROR)
             }
+            _ if is_for_users(request) && self.faults.strikes(Fault::NoUsers) => {
+                simple(code::ACK_ERROR)
+            }
+            code::OPTION_READ
+                if request.data.starts_with(b"~SerialNumber")
+                    && self.faults.strikes(Fault::NoSerial) =>
+            {
+                simple(code::ACK_ERROR)
+            }
             code::BUFFER_PREPARE => self.prepare(visitor, request),
             code::BUFFER_READ => self.read_buffer(visitor, request),
             code::USERS_READ | code::LOG_READ => self.read_plain(visitor, request),
@@ -440,14 +449,17 @@ impl Device {
 
 /// What a reader of the log can do without.
 fn is_dispensable(request: &Frame) -> bool {
-    let is_users = request.command == code::USERS_READ
-        || (request.command == code::BUFFER_PREPARE
-            && u16_at(&request.data, 1) == Some(code::USERS_READ));
-    is_users
+    is_for_users(request)
         || matches!(
             request.command,
             code::ENABLE | code::TIME_READ | code::SIZES | code::EVENT | code::VERSION
         )
+}
+
+fn is_for_users(request: &Frame) -> bool {
+    request.command == code::USERS_READ
+        || (request.command == code::BUFFER_PREPARE
+            && u16_at(&request.data, 1) == Some(code::USERS_READ))
 }
 
 fn frame(command: u16, session: u16, reply: u16, data: Vec<u8>) -> Frame {

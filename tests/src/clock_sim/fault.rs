@@ -42,9 +42,13 @@ pub enum Fault {
     BadChecksum,
     /// Everything a clock can do without is refused: time, sizes, events, unlocking, users.
     Stubborn,
+    /// The user table is refused.
+    NoUsers,
+    /// The serial number is refused.
+    NoSerial,
 }
 
-const NAMES: [(&str, Fault); 16] = [
+const NAMES: [(&str, Fault); 18] = [
     ("burst", Fault::Burst),
     ("coalesced", Fault::Coalesced),
     ("dribble", Fault::Dribble),
@@ -61,6 +65,8 @@ const NAMES: [(&str, Fault); 16] = [
     ("impossible-date", Fault::ImpossibleDate),
     ("bad-checksum", Fault::BadChecksum),
     ("stubborn", Fault::Stubborn),
+    ("no-users", Fault::NoUsers),
+    ("no-serial", Fault::NoSerial),
 ];
 
 /// A fault and how often it strikes; `None` is always.

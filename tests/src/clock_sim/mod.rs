@@ -65,7 +65,7 @@ pub struct Args {
     pub packet_size: usize,
     /// Misbehave: burst, coalesced, dribble, cut, event-between, stale-reply, size-larger,
     /// direct, short-prepare, silent, no-buffer, count-zero, count-low, impossible-date,
-    /// bad-checksum, stubborn; NAME=N strikes N times only
+    /// bad-checksum, stubborn, no-users, no-serial; NAME=N strikes N times only
     #[arg(long = "fault", value_name = "NAME[=N]")]
     pub faults: Vec<FaultSpec>,
     /// Chooses people's cards and past punches

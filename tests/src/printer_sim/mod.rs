@@ -14,6 +14,7 @@ mod receive;
 mod state;
 mod store;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +61,9 @@ pub struct Args {
     /// Start with a fault; may be given several times.
     #[arg(long, value_name = "NAME")]
     pub fault: Vec<Fault>,
+    /// Say where it listens as one line of JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What can be wrong with a printer from the start.
@@ -92,6 +96,7 @@ impl Args {
             speed_mm_s: 0,
             buffer_bytes: 4096,
             fault: Vec::new(),
+            json: false,
         }
     }
 
@@ -110,18 +115,32 @@ impl Args {
     }
 }
 
-/// Runs until interrupted.
+/// Runs until Ctrl-C or SIGTERM.
 pub async fn run(args: Args) -> anyhow::Result<()> {
+    let (pty, is_json) = (args.pty.clone(), args.json);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let sim = PrinterSim::start(args).await?;
-    if let Some(address) = sim.address() {
-        tracing::info!(%address, "printer listening");
+    announce(&sim, pty.as_deref(), is_json)?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C")?,
+        _ = terminate.recv() => {}
     }
-    if let Some(address) = sim.page_address() {
-        tracing::info!("receipts and switches on http://{address}/");
-    }
-    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
     sim.stop().await;
     Ok(())
+}
+
+fn announce(sim: &PrinterSim, pty: Option<&Path>, is_json: bool) -> anyhow::Result<()> {
+    let (addr, http) = (sim.address(), sim.page_address());
+    let line = if is_json {
+        serde_json::json!({ "addr": addr, "pty": pty, "http": http }).to_string()
+    } else {
+        let place = addr.map(|addr| addr.to_string());
+        let place = place.or_else(|| pty.map(|pty| pty.display().to_string())).unwrap_or_default();
+        let page = http.map_or_else(String::new, |http| format!(", page http://{http}/"));
+        format!("imprimante simulée sur {place}{page}")
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to standard output")
 }
 
 /// A running printer and its switches.

@@ -1,9 +1,10 @@
 //! Whether clocks and printers can be reached. Only a connection is opened: both serve
 //! one program at a time, and that program is the daemon.
 
-use std::fs::OpenOptions;
+use std::io;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -60,13 +61,33 @@ async fn examine_printer(printer: &PrinterConfig) -> Finding {
                 ),
             ),
         },
-        Target::Serial { path, .. } => match OpenOptions::new().read(true).write(true).open(path) {
-            Ok(_) => Finding::ok("imprimante", format!("{name} : {path} s'ouvre")),
-            Err(error) => Finding::fault(
-                "imprimante",
-                format!("{name} : {path} ne s'ouvre pas ({error}) : câble, ou groupe dialout"),
+        Target::Serial { path, .. } => serial(name, path, open_line(path)),
+    }
+}
+
+/// Without waiting for a carrier, which some adapters never show, and without making the
+/// line the terminal of this command.
+fn open_line(path: &str) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(())
+}
+
+fn serial(name: &str, path: &str, opened: io::Result<()>) -> Finding {
+    match opened {
+        Ok(()) => Finding::ok("imprimante", format!("{name} : {path} s'ouvre")),
+        // The daemon holds the line for itself alone.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Finding::ok(
+            "imprimante",
+            format!("{name} : {path} est utilisé par le service, comme il se doit"),
+        ),
+        Err(error) => Finding::fault(
+            "imprimante",
+            format!(
+                "{name} : {path} ne s'ouvre pas ({error}) : vérifiez le câble, et que l'utilisateur \
+                 est du groupe dialout"
             ),
-        },
+        ),
     }
 }
 
@@ -75,5 +96,21 @@ async fn reach(address: &str) -> Result<(), String> {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("pas de réponse".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::Verdict;
+
+    #[test]
+    fn a_line_in_use_by_the_service_is_no_fault_and_a_missing_one_is() {
+        let busy = io::Error::from_raw_os_error(rustix::io::Errno::BUSY.raw_os_error());
+        let finding = serial("caisse", "/dev/ttyUSB0", Err(busy));
+        assert_eq!(finding.verdict, Verdict::Ok);
+        assert!(finding.text.contains("service"), "{}", finding.text);
+        let missing = open_line("/nonexistent/tty");
+        assert_eq!(serial("caisse", "/nonexistent/tty", missing).verdict, Verdict::Fault);
     }
 }

@@ -4,7 +4,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
 use super::Finding;
-use crate::app::{disk_free_bytes, status};
+use crate::app::disk_free_bytes;
+use crate::app::status::{self, Status};
+use crate::cli::status::JOURNAL_REMEDY;
 use crate::config::Config;
 use crate::journal;
 use crate::tunnel::identity::Identity;
@@ -91,6 +93,10 @@ async fn journal_state(config: &Config) -> Finding {
 async fn daemon(config: &Config) -> Finding {
     let check = "service";
     match status::ask(&config.state_dir).await {
+        Ok(Status { journal_error: Some(error), .. }) => Finding::fault(
+            check,
+            format!("en marche, mais le journal ne répond pas ({error}) : {JOURNAL_REMEDY}"),
+        ),
         Ok(status) if status.tunnel.phase == Phase::Connected => Finding::ok(
             check,
             format!("en marche depuis {} min, tunnel ouvert", status.uptime_s / 60),

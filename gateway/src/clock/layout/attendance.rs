@@ -25,7 +25,7 @@ pub enum AttendanceLayout {
 
 /// The name of a layout that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no record layout {0:?}: use 40 to 64, 16, 8a or 8b")]
+#[error("il n'y a pas de format {0:?} : écrivez 40 à 64, 16, 8a ou 8b")]
 pub struct UnknownLayout(pub String);
 
 impl AttendanceLayout {

@@ -1,6 +1,7 @@
 //! One session of the part: who is the clock, what is in its log, what happens now.
 
 use std::collections::HashSet;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use super::{ClockPart, SessionEnd, next_job, random};
 use crate::clock::client::{EventAck, Session, unless_refused};
 use crate::clock::health::Fault;
+use crate::clock::index::Index;
 use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
 use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
 use crate::clock::link::Event;
@@ -65,8 +67,12 @@ impl ClockPart {
             unless_refused(session.register_punches().await)?;
         }
         let ack = session.event_ack();
-        self.read(session, events, &origin, &ack).await?;
-        if self.config.live { self.stay(session, events, &origin, &ack).await } else { Ok(()) }
+        let hint = self.read(session, events, &origin, &ack).await?;
+        if self.config.live {
+            self.stay(session, events, &origin, &ack, hint).await
+        } else {
+            Ok(())
+        }
     }
 
     /// Lives on events until something ends it. Every branch is cancel safe: timers
@@ -77,12 +83,13 @@ impl ClockPart {
         events: &mut mpsc::Receiver<Event>,
         origin: &Origin,
         ack: &EventAck,
+        hint: Hint,
     ) -> Result<(), SessionEnd> {
         let stop = self.stop.clone();
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_read = Instant::now();
-        let mut next_read = last_read + self.config.poll_interval();
+        let mut next_read = last_read + self.until_next(hint);
         loop {
             let mut is_read_due = false;
             tokio::select! {
@@ -104,10 +111,18 @@ impl ClockPart {
                 _ = heartbeat.tick() => self.heartbeat(session).await?,
             }
             if is_read_due {
-                self.read(session, events, origin, ack).await?;
+                let hint = self.read(session, events, origin, ack).await?;
                 last_read = Instant::now();
-                next_read = last_read + self.config.poll_interval();
+                next_read = last_read + self.until_next(hint);
             }
+        }
+    }
+
+    /// The pause behind a reading. One that an event asked for while it ran comes soon.
+    fn until_next(&self, hint: Hint) -> Duration {
+        match hint {
+            Hint::ReadLog => HINT_PAUSE,
+            Hint::Nothing => self.config.poll_interval(),
         }
     }
 
@@ -120,24 +135,70 @@ impl ClockPart {
             let fault = Fault::serial_mismatch(expected, &identity.serial);
             return Err(SessionEnd::Fault(fault));
         }
-        let last = &self.condition.identity.serial;
+        let last = self.last_serial();
         if identity.serial.is_empty() {
             // Some clones tell no number; the configured name is as stable as can be.
             identity.serial = format!("name:{}", self.config.name);
-            if !last.is_empty() && *last != identity.serial {
-                let fault = Fault::serial_mismatch(last, "");
+            if !last.is_empty() && last != identity.serial {
+                let fault = Fault::serial_mismatch(&last, "");
                 return Err(SessionEnd::Fault(fault));
             }
         }
-        if *last != identity.serial {
+        if self.condition.identity.serial != identity.serial {
             self.memory.layout = None;
-            self.memory.users = Arc::default();
+            self.memory.users = None;
             self.memory.settled = None;
+        }
+        if last != identity.serial
+            && let Some(store) = &self.store
+            && let Err(error) = store.remember_serial(&self.config.name, &identity.serial)
+        {
+            tracing::warn!(clock.name = self.config.name, %error, "serial number not kept");
         }
         let origin = Origin { serial: identity.serial.clone(), zone: self.config.zone };
         self.condition.identity = identity;
         self.measure_drift(session).await?;
         Ok(origin)
+    }
+
+    /// What the clock was last time: in this run, else before it.
+    fn last_serial(&self) -> String {
+        let known = &self.condition.identity.serial;
+        let before = || self.store.as_ref().and_then(|store| store.last_serial(&self.config.name));
+        if known.is_empty() { before().unwrap_or_default() } else { known.clone() }
+    }
+
+    /// Takes up what is on disk about this serial number, once, and again when the journal
+    /// has begun a new up log, into which what is missing must be recorded again.
+    async fn take_up_index(&mut self, origin: &Origin) {
+        let Some(store) = self.store.clone() else { return };
+        let generation = (store.generation)();
+        let index = self.memory.index.as_ref();
+        if index.is_some_and(|index| index.is_of(&origin.serial, generation)) {
+            return;
+        }
+        let serial = origin.serial.clone();
+        let opened = tokio::task::spawn_blocking(move || Index::open(&store, &serial)).await;
+        match opened.map_err(io::Error::other).and_then(|opened| opened) {
+            Ok((index, known)) => {
+                tracing::debug!(
+                    clock.name = self.config.name,
+                    clock.known = known.recorded.len(),
+                    "index of punches read"
+                );
+                self.memory.ledger = Ledger::knowing(known.recorded, known.trust);
+                self.memory.index = Some(index);
+                self.memory.settled = None;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    clock.name = self.config.name, %error,
+                    "the index of punches cannot be read; the clock's log is recorded again"
+                );
+                // Not tried at each reading: in memory it works as well.
+                self.store = None;
+            }
+        }
     }
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
@@ -162,8 +223,10 @@ impl ClockPart {
         events: &mut mpsc::Receiver<Event>,
         origin: &Origin,
         ack: &EventAck,
-    ) -> Result<(), SessionEnd> {
+    ) -> Result<Hint, SessionEnd> {
+        self.take_up_index(origin).await;
         let awaited = self.memory.ledger.awaited();
+        let mut hint = Hint::Nothing;
         let plan = self.plan();
         let stop = self.stop.clone();
         let reading = {
@@ -173,9 +236,12 @@ impl ClockPart {
                 tokio::select! {
                     read = &mut reading => break read,
                     Some(event) = events.recv() => {
-                        self.live(&event, origin, ack).await;
+                        // The log being read may be from before it.
+                        if self.live(&event, origin, ack).await == Hint::ReadLog {
+                            hint = Hint::ReadLog;
+                        }
                     }
-                    () = stop.cancelled() => return Ok(()),
+                    () = stop.cancelled() => return Ok(hint),
                 }
             }
         };
@@ -185,20 +251,22 @@ impl ClockPart {
         }
         self.condition.sizes = reading.sizes;
         if let Some(users) = &reading.users {
-            self.memory.users = Arc::clone(users);
+            self.memory.users = Some(Arc::clone(users));
         }
         let new = self.digest(reading, awaited, origin).await?;
         self.condition.fault = None;
         self.publish();
         let detail = format!("{new} new punches");
         self.settle_asked(CommandState::Done, "", &detail).await;
-        Ok(())
+        Ok(hint)
     }
 
     fn plan(&self) -> Plan {
         let settled = self.memory.settled.filter(|(_, since)| since.elapsed() < FULL_READ_EVERY);
         Plan {
             known: self.memory.layout,
+            users: self.memory.users.clone(),
+            are_slots_enough: false,
             forced: self.forced_layout,
             // A command asks for a reading, not for a belief.
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
@@ -235,9 +303,16 @@ impl ClockPart {
         for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
             new += self.record_part(part, layout, &mut pass, origin).await?;
         }
-        let unconfirmed = self.memory.ledger.finish(&pass);
-        if unconfirmed > 0 {
-            self.tell_unconfirmed(unconfirmed).await?;
+        let finding = self.memory.ledger.finish(&pass);
+        if finding.is_pruned {
+            self.memory.note(&self.config.name, |index, ledger| {
+                index.replace(ledger.recorded(), ledger.trust())
+            });
+        } else if finding.is_trust_changed {
+            self.memory.note(&self.config.name, |index, ledger| index.set_trust(ledger.trust()));
+        }
+        if finding.unconfirmed > 0 {
+            self.tell_unconfirmed(finding.unconfirmed).await?;
         }
         let held = bytes.len() / layout.stride();
         self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
@@ -254,7 +329,8 @@ impl ClockPart {
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
         let now = crate::time::now();
-        let records = layout.decode_all(part, &self.memory.users);
+        let users = self.memory.users.clone().unwrap_or_default();
+        let records = layout.decode_all(part, &users);
         let met =
             records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
         let new: Vec<Punch> = met.collect();
@@ -262,9 +338,8 @@ impl ClockPart {
             return Ok(0);
         }
         self.recorder.record(new.iter().cloned().map(Body::Punch).collect()).await?;
-        for punch in &new {
-            self.memory.ledger.mark(punch);
-        }
+        let numbers: Vec<_> = new.iter().map(|punch| self.memory.ledger.mark(punch)).collect();
+        self.memory.note(&self.config.name, |index, _| index.add(&numbers));
         Ok(new.len())
     }
 
@@ -274,10 +349,10 @@ impl ClockPart {
             ack.send();
             return Hint::Nothing;
         }
-        let users = &self.memory.users;
+        let users = self.memory.users.clone().unwrap_or_default();
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
-            Some(live) => self.memory.ledger.judge_live(&live, users, origin, crate::time::now()),
+            Some(live) => self.memory.ledger.judge_live(&live, &users, origin, crate::time::now()),
         };
         // Whatever became of the event, the log has changed.
         self.memory.settled = None;
@@ -290,7 +365,8 @@ impl ClockPart {
             LiveVerdict::Record(punch) => {
                 match self.recorder.record(vec![Body::Punch((*punch).clone())]).await {
                     Ok(()) => {
-                        self.memory.ledger.mark(&punch);
+                        let number = self.memory.ledger.mark(&punch);
+                        self.memory.note(&self.config.name, |index, _| index.add(&[number]));
                         ack.send();
                         Hint::Nothing
                     }
@@ -310,11 +386,11 @@ impl ClockPart {
         bytes: &[u8],
     ) -> Result<(), SessionEnd> {
         let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = if names.is_empty() { "aucun".to_owned() } else { names.join(", ") };
         let detail = format!(
-            "the log of {} bytes ({} records by the clock's count) fits these layouts: {names}; \
-             nothing is guessed and the clock keeps its log; set `layout` in the clock's section \
-             after a look at `fournil-gateway clock dump`",
+            "la mémoire de {} octets ({} pointages d'après la pointeuse) va avec ces formats : \
+             {names} ; rien n'est deviné et la pointeuse garde tout ; fixez « layout » dans sa \
+             section après un coup d'œil à « fournil-gateway clock dump »",
             bytes.len(),
             sizes.records,
         );
@@ -324,7 +400,7 @@ impl ClockPart {
         }
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
         let shown = data_encoding::HEXLOWER.encode(shown);
-        let detail = format!("{detail}; it begins {shown}");
+        let detail = format!("{detail} ; elle commence par {shown}");
         self.notice(Severity::Alarm, words::CLOCK_LAYOUT_AMBIGUOUS, detail).await?;
         self.memory.is_ambiguity_told = true;
         Ok(())
@@ -332,8 +408,9 @@ impl ClockPart {
 
     async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
         let detail = format!(
-            "{count} live punches are not in the clock's log as they were announced; from now on \
-             its events only start a reading; compare these punches with the log"
+            "{count} pointages annoncés en direct ne sont pas ainsi dans la mémoire de la \
+             pointeuse ; ses annonces ne font plus que déclencher une lecture ; comparez ces \
+             pointages avec sa mémoire"
         );
         self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }

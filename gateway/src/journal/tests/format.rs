@@ -100,7 +100,7 @@ async fn the_commands_read_a_folder_and_verify_fails_on_damage() {
     let bench = Bench::new();
     let folder = bench.folder.path();
     let absent = run(JournalCommand::Stat { json: false }, &folder.join("none")).await;
-    assert!(absent.unwrap_err().to_string().contains("has the gateway ever run here"));
+    assert!(absent.unwrap_err().to_string().contains("a-t-elle déjà tourné ici"));
     let mut engine = bench.open();
     engine.append((0..40).map(punch).collect()).unwrap();
     engine.commit().unwrap();
@@ -115,5 +115,5 @@ async fn the_commands_read_a_folder_and_verify_fails_on_damage() {
     bytes[500] ^= 4;
     std::fs::write(&path, bytes).unwrap();
     let verdict = run(JournalCommand::Verify { json: false }, folder).await;
-    assert!(verdict.unwrap_err().to_string().contains("is damaged"));
+    assert!(verdict.unwrap_err().to_string().contains("est abîmé"));
 }

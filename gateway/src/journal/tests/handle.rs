@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fournil_protocol::event::{Body, CommandState, Event};
+use fournil_protocol::event::{Body, CommandState, Event, Punch};
 use prost::Message;
 use tempfile::TempDir;
 
@@ -52,7 +52,7 @@ async fn devices_record_through_the_seam_and_the_tunnel_reads_it() {
     devices.report(report(1, CommandState::Done)).await.unwrap();
     devices.begin(id(2), 1, "till").await.unwrap();
     let again = devices.begin(id(1), 2, "till").await;
-    assert!(matches!(again, Err(RecordError::Broken(_))), "a settled command began again");
+    assert_eq!(again, Err(RecordError::NotWaiting(id(1))), "a settled command began again");
 
     let run = journal.read_events(1, 100, 1_000_000).await.unwrap();
     assert_eq!((run.epoch, run.first_seq), (opened.up_epoch, 1));
@@ -77,6 +77,26 @@ async fn devices_record_through_the_seam_and_the_tunnel_reads_it() {
     assert_eq!((up.first_kept, up.last, up.acked, up.head_hash.len()), (1, 5, 0, 32));
     assert_eq!((down.epoch, down.durable), (DOWN_EPOCH, 3));
     assert_eq!(journal.stat().await.unwrap().unacked_events, 5);
+}
+
+#[tokio::test]
+async fn the_punches_of_one_clock_are_read_out_of_the_current_up_log() {
+    let folder = TempDir::new().unwrap();
+    let (journal, opened) = open(&folder);
+    journal.append(vec![punch(1), punch(2), punch(3)]).await.unwrap();
+    let read = |epoch, serial: &str| {
+        let mut users = Vec::new();
+        let each = |punch: &Punch| users.push(punch.user_id.clone());
+        crate::journal::punches(folder.path(), epoch, serial, each).unwrap();
+        users
+    };
+    let Body::Punch(first) = punch(1) else { panic!("no punch") };
+    assert_eq!(read(opened.up_epoch, &first.clock_serial).len(), 3);
+    assert!(read(opened.up_epoch, "another").is_empty());
+    // What the cloud has and the new log does not take over is not there any more.
+    journal.renew_up_epoch(3).await.unwrap();
+    let (up, _) = journal.heads().await.unwrap();
+    assert_eq!(read(up.epoch, &first.clock_serial).len(), 1);
 }
 
 #[tokio::test]

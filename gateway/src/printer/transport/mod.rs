@@ -78,6 +78,25 @@ impl Link {
         }
     }
 
+    /// Bytes with a thread that has not said yet whether they went.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        match self {
+            Self::Tcp(_) => 0,
+            Self::Serial(link) => link.in_flight(),
+        }
+    }
+
+    /// Bytes that were handed over and lie in this machine: not acknowledged by the peer
+    /// (TCP), not on the wire (serial). `None` when the system does not say.
+    #[must_use]
+    pub fn unsent(&self) -> Option<u64> {
+        match self {
+            Self::Tcp(link) => link.unsent(),
+            Self::Serial(link) => link.unsent(),
+        }
+    }
+
     /// Lets go of the device without losing what was handed over.
     pub async fn close(self) {
         match self {

@@ -6,6 +6,7 @@
 //! chunk is through.
 
 use std::io::{self, Read as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub struct SerialLink {
     received: mpsc::Receiver<io::Result<Vec<u8>>>,
     /// Bytes of the chunk that is with the writer thread.
     in_flight: usize,
+    /// Asked how much waits in the system's buffer; never read or written. The lock only
+    /// makes it shareable.
+    watch: Mutex<Box<dyn SerialPort>>,
 }
 
 impl SerialLink {
@@ -42,10 +46,10 @@ impl SerialLink {
         });
         let opening = tokio::task::spawn_blocking(move || {
             let port = builder.open()?;
-            let reader = port.try_clone()?;
-            Ok::<_, serialport::Error>((port, reader))
+            let (reader, watch) = (port.try_clone()?, port.try_clone()?);
+            Ok::<_, serialport::Error>((port, reader, watch))
         });
-        let (writer, reader) = timeout(OPEN_TIMEOUT, opening)
+        let (writer, reader, watch) = timeout(OPEN_TIMEOUT, opening)
             .await
             .map_err(|_| failed(io::ErrorKind::TimedOut.into()))?
             .map_err(|error| failed(io::Error::other(error)))?
@@ -61,7 +65,7 @@ impl SerialLink {
             .name("printer-read".to_owned())
             .spawn(move || read_pieces(reader, &received_told))
             .map_err(failed)?;
-        Ok(Self { chunks, written, received, in_flight: 0 })
+        Ok(Self { chunks, written, received, in_flight: 0, watch: Mutex::new(watch) })
     }
 
     pub(super) async fn step(&mut self, out: &[u8], wait: Duration) -> Result<Step, LinkError> {
@@ -94,6 +98,16 @@ impl SerialLink {
                 Err(self.broken(io::ErrorKind::BrokenPipe.into()))
             }
         }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(super) fn unsent(&self) -> Option<u64> {
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = watch.bytes_to_write().ok()?;
+        Some(u64::from(waiting) + self.in_flight as u64)
     }
 
     fn broken(&self, source: io::Error) -> LinkError {

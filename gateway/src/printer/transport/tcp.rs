@@ -72,6 +72,16 @@ impl TcpLink {
         }
     }
 
+    /// Bytes the printer's side has not acknowledged, from the system's table of
+    /// connections, where the socket stands under its inode. The ioctl for it is out of
+    /// reach without unsafe code.
+    pub(super) fn unsent(&self) -> Option<u64> {
+        let inode = rustix::fs::fstat(&self.stream).ok()?.st_ino.to_string();
+        let tables = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+        let mut texts = tables.iter().filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.find_map(|text| queued(&text, &inode))
+    }
+
     /// Half-closes and reads to the end: a reset would throw away what the printer
     /// has not read yet.
     pub(super) async fn close(mut self) {
@@ -84,6 +94,15 @@ impl TcpLink {
         // Whatever happens here changes nothing about what is known of the job.
         let _ = timeout(CLOSE_TIMEOUT, farewell).await;
     }
+}
+
+/// The send queue of a socket in a table of connections: the fifth column is
+/// `send:receive` in hex, the tenth the inode.
+fn queued(table: &str, inode: &str) -> Option<u64> {
+    let row = table.lines().map(str::split_whitespace);
+    let mut row = row.filter(|row| row.clone().nth(9) == Some(inode));
+    let (send, _) = row.next()?.nth(4)?.split_once(':')?;
+    u64::from_str_radix(send, 16).ok()
 }
 
 #[cfg(test)]
@@ -113,6 +132,21 @@ mod tests {
         let mut taken = Vec::new();
         peer.read_to_end(&mut taken).await.unwrap();
         assert_eq!(taken.len(), sent);
+    }
+
+    #[tokio::test]
+    async fn what_the_peer_has_not_acknowledged_is_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut link = TcpLink::open(&listener.local_addr().unwrap().to_string()).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        SockRef::from(&peer).set_recv_buffer_size(2_048).unwrap();
+        let block = vec![7; 64 * 1024];
+        while link.step(&block, SHORT).await.unwrap().written > 0 {}
+        assert!(link.unsent().unwrap() > 0, "a stopped peer has acknowledged all");
+        let mut taken = [0; 4_096];
+        while link.unsent().unwrap() > 0 {
+            assert!(peer.read(&mut taken).await.unwrap() > 0);
+        }
     }
 
     #[tokio::test]

@@ -91,12 +91,14 @@ fn hello<L: Log>(
     let version = common_version(min, max).ok_or_else(|| {
         refused(close::VERSION, format!("the cloud speaks {min} to {max}, this gateway does not"))
     })?;
-    let gateway_id = terms.identity.enrolled.gateway_id.as_bytes();
+    // Not held over a wait: whoever replaces it would wait too.
+    let identity = terms.identity.borrow().clone();
+    let gateway_id = identity.enrolled.gateway_id.as_bytes();
     let signed = signed_bytes(version, &terms.server_name, &challenge.nonce, gateway_id);
     Ok(Hello {
         version,
         gateway_id: gateway_id.to_vec(),
-        signature: terms.identity.sign(&signed),
+        signature: identity.sign(&signed),
         server_name: terms.server_name.clone(),
         incarnation: terms.incarnation,
         boot_id: terms.boot_id.to_vec(),

@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fournil_protocol::close;
@@ -39,6 +38,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 const HEARTBEAT_MAX: Duration = Duration::from_mins(5);
 
+/// A welcome is late by its way here, a clock that was set is off by more.
+const OFFSET_STEP_MS: u64 = 5_000;
+
 /// Work of the journal that is under way.
 type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
@@ -66,6 +68,8 @@ pub(super) struct Live<'a, L> {
     inbox: VecDeque<Command>,
     accepting: Option<(Vec<Command>, Work<Accepted, AcceptError>)>,
     accept_again_at: Option<Instant>,
+    /// Told once each time it begins, not at every try.
+    is_fullness_told: bool,
     unacked: VecDeque<(u64, usize)>,
     unacked_bytes: usize,
     frames_unacked: u32,
@@ -86,6 +90,7 @@ impl<'a, L: Log> Live<'a, L> {
             tracing::warn!(durable, acked, "the cloud went back; sending again from there");
         }
         announce(terms, &welcome);
+        seed_offset(terms, welcome.server_time_ms);
         let to_ack = (welcome.up_durable != up.acked).then_some(welcome.up_durable);
         Self {
             terms,
@@ -105,6 +110,7 @@ impl<'a, L: Log> Live<'a, L> {
             inbox: VecDeque::new(),
             accepting: None,
             accept_again_at: None,
+            is_fullness_told: false,
             unacked: VecDeque::new(),
             unacked_bytes: 0,
             frames_unacked: 0,
@@ -214,16 +220,19 @@ impl<'a, L: Log> Live<'a, L> {
         let accepted = match result {
             Ok(accepted) => accepted,
             Err(AcceptError::Record(RecordError::Full(reason))) => {
-                // What cannot be recorded is not done. Events still go up, which frees room.
-                tracing::error!(%reason, "journal full: commands wait");
-                for command in commands.into_iter().rev() {
-                    self.inbox.push_front(command);
-                }
-                self.accept_again_at = Some(now + RETRY);
+                self.put_back(commands, &reason, now);
                 return Ok(());
             }
             Err(error) => return Err(End::Journal(error.to_string())),
         };
+        let mut left = commands;
+        left.retain(|command| command.seq > accepted.down_durable);
+        let is_taken_whole = left.is_empty();
+        if is_taken_whole {
+            self.is_fullness_told = false;
+        } else {
+            self.put_back(left, "the rest of a run did not fit", now);
+        }
         for job in accepted.fresh {
             if let Err(error) = self.terms.jobs.try_send(job) {
                 tracing::debug!(%error, "devices busy: the job stays in the journal");
@@ -231,8 +240,27 @@ impl<'a, L: Log> Live<'a, L> {
         }
         let due = self.ack.map_or(now + ACK_WAIT, |(_, due)| due);
         let is_burst_over = self.inbox.is_empty() || self.frames_unacked >= ACK_FRAMES;
-        self.ack = Some((accepted.down_durable, if is_burst_over { now } else { due }));
+        let is_due = is_burst_over || !is_taken_whole;
+        self.ack = Some((accepted.down_durable, if is_due { now } else { due }));
         Ok(())
+    }
+
+    /// What cannot be recorded is not done: it is tried again in its order, and events go
+    /// up meanwhile, which frees room.
+    fn put_back(&mut self, commands: Vec<Command>, reason: &str, now: Instant) {
+        if !std::mem::replace(&mut self.is_fullness_told, true) {
+            tracing::error!(
+                reason,
+                commands = commands.len(),
+                "journal plein : des commandes du cloud attendent. Libérez de la place sur le \
+                 disque (df -h), ou vérifiez l'imprimante qui retient les précédentes \
+                 (fournil-gateway status)"
+            );
+        }
+        for command in commands.into_iter().rev() {
+            self.inbox.push_front(command);
+        }
+        self.accept_again_at = Some(now + RETRY);
     }
 
     /// The next frame for the socket: control first, events last.
@@ -354,7 +382,7 @@ impl<'a, L: Log> Live<'a, L> {
             elapsed_ms: millis(now - sent),
         };
         if let Some(best) = self.offset.add(exchange) {
-            self.terms.cloud_offset_ms.store(best.offset_ms, Ordering::Relaxed);
+            self.terms.cloud_offset.set_ms(best.offset_ms);
             self.terms.log.set_cloud_offset_ms(best.offset_ms);
             self.terms.state.send_modify(|state| {
                 state.cloud_offset_ms = Some(best.offset_ms);
@@ -409,6 +437,19 @@ fn announce<L>(terms: &Terms<L>, welcome: &Welcome) {
         tunnel.is_restricted = is_restricted,
         "session begins"
     );
+}
+
+/// Deadlines are judged by the cloud's time before the first pong has measured it. What
+/// was measured before is better, unless a clock was set in the meantime.
+fn seed_offset<L>(terms: &Terms<L>, server_time_ms: i64) {
+    if server_time_ms <= 0 {
+        return;
+    }
+    let seed_ms = server_time_ms.saturating_sub((terms.ambient.wall_ms)());
+    let is_news = terms.cloud_offset.ms().is_none_or(|ms| ms.abs_diff(seed_ms) > OFFSET_STEP_MS);
+    if is_news {
+        terms.cloud_offset.set_ms(seed_ms);
+    }
 }
 
 fn heartbeat(asked_ms: u32) -> Duration {

@@ -11,7 +11,6 @@ mod tests;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use fournil_protocol::close;
@@ -30,7 +29,7 @@ use super::identity::Identity;
 use super::log::Log;
 use super::metered::{Meter, Metered};
 use super::state::TunnelState;
-use crate::seam::Job;
+use crate::seam::{CloudOffset, Job};
 use crate::supervise::Pulse;
 use live::Live;
 
@@ -43,7 +42,8 @@ const PROGRESS_MAX: Duration = Duration::from_secs(90);
 #[derive(Debug, Clone)]
 pub struct Terms<L> {
     pub log: L,
-    pub identity: Arc<Identity>,
+    /// The newest one: an enrolment beside the running daemon replaces it.
+    pub identity: watch::Receiver<Arc<Identity>>,
     /// The name TLS verified.
     pub server_name: String,
     pub incarnation: u64,
@@ -53,7 +53,7 @@ pub struct Terms<L> {
     /// where the receiver fetches them again.
     pub jobs: mpsc::Sender<Job>,
     /// Cloud time minus wall time, for everyone.
-    pub cloud_offset_ms: Arc<AtomicI64>,
+    pub cloud_offset: CloudOffset,
     pub state: watch::Sender<TunnelState>,
     pub pulse: Pulse,
 }

@@ -29,6 +29,17 @@ async fn any_byte_keeps_the_session_alive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_welcome_tells_the_clouds_time_before_the_first_command() {
+    let log = MemoryLog::with_events(0);
+    let mut cloud = meet(&log).await;
+    assert_eq!(cloud.offset.ms(), None);
+    cloud.welcome(|welcome| welcome.server_time_ms = NOW_MS - 90_000).await;
+    cloud.commands([1]).await;
+    cloud.jobs.recv().await.unwrap();
+    assert_eq!(cloud.offset.ms(), Some(-90_000));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_gateway_pings_each_heartbeat_and_learns_the_offset() {
     let log = MemoryLog::with_events(0);
     let mut cloud = meet(&log).await;

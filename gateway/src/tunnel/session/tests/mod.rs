@@ -4,7 +4,7 @@ mod cut;
 mod liveness;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fournil_protocol::command::{Body, Command, OpenDrawer, Policy};
@@ -35,6 +35,8 @@ struct Inner {
     state: Mutex<State>,
     changed: watch::Sender<UpMark>,
     full: AtomicBool,
+    /// The last command there is room for; the rest of a run is refused.
+    room_to: AtomicU64,
     fsync: Duration,
 }
 
@@ -55,6 +57,7 @@ impl MemoryLog {
             state: Mutex::default(),
             changed: watch::channel(UpMark { epoch: EPOCH, last: 0 }).0,
             full: AtomicBool::new(false),
+            room_to: AtomicU64::new(u64::MAX),
             fsync: Duration::from_millis(3),
         }));
         log.append(count);
@@ -125,12 +128,13 @@ impl Log for MemoryLog {
 
     async fn accept(&self, epoch: u64, commands: Vec<Command>) -> Result<Accepted, AcceptError> {
         tokio::time::sleep(self.0.fsync).await;
-        if self.0.full.load(std::sync::atomic::Ordering::Relaxed) {
+        if self.0.full.load(Ordering::Relaxed) {
             return Err(RecordError::Full("no space".into()).into());
         }
         let mut state = self.0.state.lock().unwrap();
         let mut fresh = Vec::new();
-        for command in commands {
+        let room_to = self.0.room_to.load(Ordering::Relaxed);
+        for command in commands.into_iter().filter(|command| command.seq <= room_to) {
             state.down = DownHead { epoch, durable: command.seq };
             let id = Uuid::from_slice(&command.command_id).unwrap();
             if state.commands.insert(command.seq, command.clone()).is_none() {
@@ -174,6 +178,7 @@ struct Cloud {
     jobs: mpsc::Receiver<Job>,
     stop: CancellationToken,
     state: watch::Receiver<TunnelState>,
+    offset: CloudOffset,
     public_key: Vec<u8>,
 }
 
@@ -194,15 +199,16 @@ async fn meet(log: &MemoryLog) -> Cloud {
     let (ours, theirs) = tokio::io::duplex(256 * 1024);
     let (jobs_out, jobs) = mpsc::channel(64);
     let (state_out, state) = watch::channel(TunnelState::default());
+    let offset = CloudOffset::default();
     let terms = Terms {
         log: log.clone(),
-        identity: Arc::new(identity),
+        identity: watch::channel(Arc::new(identity)).1,
         server_name: "cloud.example".into(),
         incarnation: 3,
         boot_id: [9; 16],
         ambient: Ambient { wall_ms: || NOW_MS, random: || 0 },
         jobs: jobs_out,
-        cloud_offset_ms: Arc::default(),
+        cloud_offset: offset.clone(),
         state: state_out,
         pulse: Pulse::new(Duration::from_secs(1)),
     };
@@ -212,7 +218,7 @@ async fn meet(log: &MemoryLog) -> Cloud {
     let socket = WebSocketStream::from_raw_socket(theirs, Role::Server, config).await;
     let token = stop.clone();
     let session = tokio::spawn(async move { run(client, &terms, &token).await });
-    Cloud { socket, session, jobs, stop, state, public_key }
+    Cloud { socket, session, jobs, stop, state, offset, public_key }
 }
 
 impl Cloud {
@@ -401,16 +407,36 @@ async fn commands_are_acknowledged_and_handed_on_only_once_they_are_recorded() {
     let log = MemoryLog::with_events(0);
     let mut cloud = meet(&log).await;
     cloud.welcome(|_| {}).await;
-    log.0.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    log.0.full.store(true, Ordering::Relaxed);
     cloud.commands([1, 2]).await;
     let early = tokio::time::timeout(Duration::from_secs(5), cloud.down_ack()).await;
     assert!(early.is_err(), "acknowledged without a record: {early:?}");
     assert!(cloud.jobs.try_recv().is_err());
-    log.0.full.store(false, std::sync::atomic::Ordering::Relaxed);
+    log.0.full.store(false, Ordering::Relaxed);
     assert_eq!(cloud.down_ack().await, Some(2));
     assert_eq!(log.commands(), [1, 2]);
     assert_eq!(cloud.jobs.recv().await.unwrap().command.seq, 1);
     assert_eq!(cloud.jobs.recv().await.unwrap().command.seq, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_fit_of_a_run_is_tried_again_in_the_same_session() {
+    let log = MemoryLog::with_events(0);
+    log.0.room_to.store(2, Ordering::Relaxed);
+    let mut cloud = meet(&log).await;
+    cloud.welcome(|_| {}).await;
+    cloud.commands([1, 2, 3]).await;
+    assert_eq!(cloud.down_ack().await, Some(2));
+    cloud.commands([4]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(log.commands(), [1, 2]);
+    log.0.room_to.store(u64::MAX, Ordering::Relaxed);
+    while log.commands() != [1, 2, 3, 4] {
+        assert!(cloud.down_ack().await.is_some(), "the session ended");
+    }
+    for seq in 1..=4 {
+        assert_eq!(cloud.jobs.recv().await.unwrap().command.seq, seq);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -430,7 +456,7 @@ async fn commands_that_are_known_are_passed_over_and_a_gap_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn more_commands_than_the_window_end_the_session() {
     let log = MemoryLog::with_events(0);
-    log.0.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    log.0.full.store(true, Ordering::Relaxed);
     let mut cloud = meet(&log).await;
     cloud.welcome(|_| {}).await;
     cloud.commands(1..=32).await;
