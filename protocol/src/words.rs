@@ -13,6 +13,8 @@ macro_rules! words {
 words! {
     /// Nothing is wrong.
     OK = "ok";
+    /// Nothing is known of it yet: the gateway has just begun.
+    STARTING = "starting";
 
     // What a command waits for, and how a printer fares.
     PAPER_OUT = "paper-out";

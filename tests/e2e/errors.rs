@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use fournil_tests::world::cluster::Cluster;
 use fournil_tests::world::daemon::Daemon;
 use fournil_tests::world::shop::{
     PATIENCE, Shop, cloud_spec, enrolment_code_for, free_port, gateway_spec, run,
@@ -63,7 +64,45 @@ async fn a_wrong_certificate_a_wrong_code_and_a_revoked_key_are_told_apart() {
     )
     .await
     .unwrap();
+    let line = shop.gateway.wait_for_line("révoqu", PATIENCE).await.unwrap();
+    assert!(line.contains("enrol --force"), "what to do is not said: {line}");
+    // Started again, it is told the same and does not give up.
+    shop.gateway.kill().await.unwrap();
+    shop.gateway.restart().unwrap();
     shop.gateway.wait_for_line("révoqu", PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cloud_with_another_authority_is_not_spoken_to() {
+    let mut shop = Shop::open().await.unwrap();
+    shop.cloud.kill().await.unwrap();
+    std::fs::remove_dir_all(shop.dir.path().join("tls")).unwrap();
+    shop.cloud.restart().unwrap();
+    let line = shop.gateway.wait_for_line("certificat", PATIENCE).await.unwrap();
+    assert!(line.contains("ca"), "what to do is not said: {line}");
+    let sessions = "select count(*) from gateway_sessions";
+    let before = shop.count(sessions).await.unwrap();
+    shop.cloud.wait_for_line("ready:", PATIENCE).await.unwrap();
+    assert_eq!(shop.count(sessions).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_database_that_comes_later_is_waited_for() {
+    let cluster = Cluster::start("late").unwrap();
+    let mut shop = Shop::open_in(&cluster.url).await.unwrap();
+    shop.cloud.stop(PATIENCE).await.unwrap();
+    cluster.kill().await.unwrap();
+    shop.cloud.restart().unwrap();
+    let line = shop.cloud.wait_for_line("PostgreSQL", PATIENCE).await.unwrap();
+    assert!(line.contains("url"), "what to check is not said: {line}");
+    cluster.restart().await.unwrap();
+    shop.cloud.wait_for_line("ready:", PATIENCE).await.unwrap();
+    shop.until(
+        "the gateway is connected again",
+        "select count(*) > 0 as ok from gateway_sessions where ended_at is null",
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test]
@@ -73,6 +112,7 @@ async fn a_port_in_use_and_a_database_that_is_down_are_named() {
     assert_eq!(status, 1);
     let last = err.lines().last().unwrap_or_default();
     assert!(last.contains(&shop.address.port().to_string()), "the port is not named: {err}");
+    assert!(last.contains("listen"), "the key is not named: {err}");
 
     let alone = tempfile::tempdir().unwrap();
     let (port, nobody) = (free_port().unwrap(), free_port().unwrap());
@@ -126,7 +166,7 @@ async fn a_full_disk_under_the_journal_is_told_and_nothing_is_done() {
         .status()
         .is_ok_and(|status| status.success());
     if !mounted {
-        println!("skipped: mounting a small file system needs root");
+        // Not as root: the journal's own tests fill a disk of theirs.
         return;
     }
     write(&dir.path().join("gateway.toml"), &format!("state_dir = \"{}\"\n", state.display()));
@@ -142,4 +182,5 @@ async fn a_full_disk_under_the_journal_is_told_and_nothing_is_done() {
     assert_eq!(status, 1, "{err}");
     let last = err.lines().last().unwrap_or_default().to_lowercase();
     assert!(last.contains("disque") || last.contains("espace"), "{err}");
+    assert!(last.contains("libérez") || last.contains("libérer"), "what to do is not said: {err}");
 }

@@ -131,6 +131,7 @@ gateways-severity-warning = Attention
 gateways-severity-alarm = Alarme
 
 gateways-reason-none = Tout va bien.
+gateways-reason-starting = La passerelle vient de démarrer : elle interroge cet appareil.
 gateways-reason-paper-out = Plus de papier : mettez un rouleau et fermez le capot, l'impression reprendra seule.
 gateways-reason-paper-low = Bientôt plus de papier : préparez un rouleau.
 gateways-reason-cover-open = Le capot de l'imprimante est ouvert : fermez-le.

@@ -10,6 +10,7 @@ use crate::i18n::Message;
 pub fn reason_text(reason: &str) -> Message {
     let id = match reason {
         "" | words::OK => "gateways-reason-none",
+        words::STARTING => "gateways-reason-starting",
         words::PAPER_OUT => "gateways-reason-paper-out",
         words::PAPER_LOW => "gateways-reason-paper-low",
         words::COVER_OPEN => "gateways-reason-cover-open",

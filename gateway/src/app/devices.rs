@@ -2,6 +2,7 @@
 //! and a printer's part are started.
 
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState};
+use fournil_protocol::words;
 use tokio::sync::{mpsc, watch};
 
 use super::route::Seat;
@@ -83,7 +84,7 @@ fn unknown(name: &str, kind: DeviceKind) -> DeviceHealth {
         device: name.to_owned(),
         kind: kind as i32,
         state: DeviceState::Unknown as i32,
-        code: "starting".to_owned(),
+        code: words::STARTING.to_owned(),
         ..DeviceHealth::default()
     }
 }

