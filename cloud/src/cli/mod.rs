@@ -8,6 +8,7 @@ mod gateway;
 mod migrate;
 mod out;
 mod serve;
+mod systemd;
 #[cfg(test)]
 mod tests;
 mod user;

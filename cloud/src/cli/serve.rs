@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
+use super::systemd::tell_systemd;
 use super::{Fault, database, out, waiting};
 use crate::app::App;
 use crate::config::{Config, LogFormat};
@@ -251,10 +252,4 @@ async fn asked_to_stop() {
         asked().await;
         std::process::exit(1);
     });
-}
-
-pub(super) fn tell_systemd(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd could not be told");
-    }
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Fault;
-use super::serve::tell_systemd;
+use super::systemd::tell_systemd;
 use crate::app::App;
 use crate::db::{self, DbError};
 use crate::i18n::Message;

@@ -3,6 +3,8 @@
 //! On TLS their names carry `__Host-`, so that no other host and no plain connection
 //! can set them. Without TLS (development, a test) the prefix would be refused.
 
+use hyper::HeaderMap;
+
 use super::response::Response;
 
 /// Seconds a session lives after its last use. The database decides; the cookie outlives
@@ -17,6 +19,18 @@ pub(super) const fn session_name(secure: bool) -> &'static str {
 
 pub(super) const fn visitor_name(secure: bool) -> &'static str {
     if secure { "__Host-fournil-visitor" } else { "fournil-visitor" }
+}
+
+/// A cookie of a request by name.
+pub(super) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers
+        .get_all("cookie")
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 fn cookie(name: &str, value: &str, secure: bool, life_s: Option<u32>) -> String {

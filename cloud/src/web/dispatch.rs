@@ -109,7 +109,7 @@ impl Dispatcher {
         let label = route.map_or("none", |route| route.path);
         let named = method.map_or("OTHER", Method::as_str);
         self.metrics.answered(label, named, response.status(), started.elapsed());
-        let mut response = response.into_warp(is_head, self.ends(&request, route));
+        let mut response = response.into_warp(is_head, self.ends(&request, route).come());
         headers::secure(response.headers_mut(), strict);
         response
     }
@@ -241,19 +241,22 @@ impl SignedIn {
     }
 }
 
+/// How long a stream of events may outlive the session it was opened with.
+const SESSION_ASKED_EVERY: Duration = Duration::from_secs(5);
+
 /// What ends a stream of events before its own end.
-pub(super) struct Ends {
+struct Ends {
     stop: CancellationToken,
     signed_in: Option<SignedIn>,
 }
 
 impl Ends {
     /// Returns when the stream must end. Cancel safe: it only asks and waits.
-    pub(super) async fn come(self, ask_every: Duration) {
+    async fn come(self) {
         let ended = async {
             let Some(signed_in) = self.signed_in else { return std::future::pending().await };
             loop {
-                tokio::time::sleep(ask_every).await;
+                tokio::time::sleep(SESSION_ASKED_EVERY).await;
                 if !signed_in.may_go_on().await {
                     return;
                 }

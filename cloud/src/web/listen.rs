@@ -5,10 +5,9 @@
 //! is closed at once and counted, never queued. An upgrade ends the connection for hyper
 //! but not for us: the tunnel takes the [`Seat`] along and gives it back at its own end.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -16,13 +15,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::metrics::Metrics;
-use super::peer::{Via, caller};
+use super::peer::Via;
+use super::seat::{Seat, Seats};
 use super::server::Server;
 use super::upgrade::TunnelStream;
 
@@ -52,11 +50,9 @@ impl Server {
         let connections = TaskTracker::new();
         let graceful = Arc::new(GracefulShutdown::new());
         let doors = Doors {
-            all: Arc::new(Semaphore::new(self.limits.connections_max)),
-            by_address: Arc::default(),
+            seats: Seats::new(self.limits.connections_max, Arc::clone(&self.metrics)),
             connections: connections.clone(),
             graceful: Arc::clone(&graceful),
-            metrics: Arc::clone(&self.metrics),
         };
         let accepting = listeners.into_iter().map(|listener| self.accept(listener, &doors));
         futures_util::future::join_all(accepting).await;
@@ -110,7 +106,7 @@ impl Server {
         // A proxy carries everybody's connections; it bounds them itself.
         let bounded = !self.proxies.trusts(ip);
         let address_max = bounded.then_some(self.limits.connections_per_address_max);
-        let seat = match doors.seat(ip, address_max) {
+        let seat = match doors.seats.take(ip, address_max) {
             Ok(seat) => seat,
             Err(reason) => {
                 self.metrics.refused(reason);
@@ -182,50 +178,9 @@ impl Server {
 
 /// What is shared by all listeners while they accept.
 struct Doors {
-    all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    seats: Seats,
     connections: TaskTracker,
     graceful: Arc<GracefulShutdown>,
-    metrics: Arc<Metrics>,
-}
-
-/// A socket's place, from its acceptance to its end, upgraded or not; dropped, it is
-/// free again.
-#[derive(Debug)]
-pub(super) struct Seat {
-    caller: IpAddr,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    metrics: Arc<Metrics>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Doors {
-    fn seat(&self, ip: IpAddr, address_max: Option<usize>) -> Result<Arc<Seat>, &'static str> {
-        let permit = Arc::clone(&self.all).try_acquire_owned().map_err(|_| "full")?;
-        let caller = caller(ip);
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = by_address.entry(caller).or_insert(0);
-        if address_max.is_some_and(|max| *count >= max) {
-            return Err("address");
-        }
-        *count += 1;
-        let (by_address, metrics) = (Arc::clone(&self.by_address), Arc::clone(&self.metrics));
-        metrics.connections_open.inc();
-        Ok(Arc::new(Seat { caller, by_address, metrics, _permit: permit }))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.metrics.connections_open.dec();
-        let mut by_address = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = by_address.get_mut(&self.caller) {
-            *count -= 1;
-            if *count == 0 {
-                by_address.remove(&self.caller);
-            }
-        }
-    }
 }
 
 fn is_about_one_connection(error: &io::Error) -> bool {

@@ -22,6 +22,7 @@ mod peer;
 mod rate;
 mod request;
 mod response;
+mod seat;
 mod server;
 mod session;
 mod table;

@@ -33,8 +33,16 @@ pub struct Page {
     pub path: String,
 }
 
+impl Request {
+    /// What every page needs: menu, texts, token. `title` is a text id.
+    #[must_use]
+    pub fn page(&self, title: &'static str) -> Page {
+        Page::new(self, title)
+    }
+}
+
 impl Page {
-    pub(super) fn new(request: &Request, title: &'static str) -> Self {
+    fn new(request: &Request, title: &'static str) -> Self {
         let session = request.session.clone();
         let may_open = |item: &&NavItem| session.as_ref().is_some_and(|s| s.may(item.permission));
         let nav = request.app().nav.iter().filter(may_open).copied().collect();

@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::error::{Error, Result};
-use super::page::Page;
 use super::rate::{Allowance, RateLimits};
 use super::session::Session;
 use crate::app::App;
@@ -130,7 +129,7 @@ impl Request {
     /// A cookie by name.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        super::table::cookie(&self.headers, name)
+        super::cookies::read(&self.headers, name)
     }
 
     /// A form as a struct, after its CSRF token was checked against the session (or
@@ -168,12 +167,6 @@ impl Request {
     pub fn texts(&self) -> Texts {
         let language = self.session.as_ref().map_or("fr", |session| session.language.as_str());
         self.app.texts.in_language(language)
-    }
-
-    /// What every page needs: menu, texts, token. `title` is a text id.
-    #[must_use]
-    pub fn page(&self, title: &'static str) -> Page {
-        Page::new(self, title)
     }
 
     /// True when htmx asks for a part of a page.

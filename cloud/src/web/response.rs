@@ -14,8 +14,6 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATI
 use hyper::{HeaderMap, StatusCode};
 use warp::Reply;
 
-use super::dispatch::Ends;
-
 /// A stream of server-sent events, each already in wire form by [`Response::event`].
 type EventStream = Pin<Box<dyn Stream<Item = String> + Send>>;
 
@@ -143,14 +141,19 @@ impl Response {
         self.header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
     }
 
-    /// What goes to warp. Event streams end with the server or their session, and after a
-    /// while so that the browser comes back and is asked again who it is.
-    pub(super) fn into_warp(self, without_body: bool, ends: Ends) -> warp::reply::Response {
+    /// What goes to warp. Event streams end when `ended` comes (the server's stop, the
+    /// session's end), and after a while so that the browser comes back and is asked again
+    /// who it is.
+    pub(super) fn into_warp(
+        self,
+        without_body: bool,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> warp::reply::Response {
         let mut response = match self.content {
             Content::Whole(bytes) => hyper::Response::new(bytes).into_response(),
             Content::Events(_) if without_body => hyper::Response::new("").into_response(),
             Content::Events(events) => {
-                let events = Mutex::new(Box::pin(until_ended(events, ends)) as EventStream);
+                let events = Mutex::new(Box::pin(until_ended(events, ended)) as EventStream);
                 warp::reply::stream(SharedEvents(events)).into_response()
             }
         };
@@ -164,13 +167,14 @@ impl Response {
 const EVENTS_LIFE: Duration = Duration::from_mins(15);
 /// Silence after which a comment is sent, so that proxies and dead browsers are noticed.
 const EVENTS_SILENCE: Duration = Duration::from_secs(15);
-/// How long a stream may outlive the session it was opened with.
-const EVENTS_ASKED: Duration = Duration::from_secs(5);
 
-fn until_ended(events: EventStream, ends: Ends) -> impl Stream<Item = String> + Send {
+fn until_ended(
+    events: EventStream,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> impl Stream<Item = String> + Send {
     let end = async move {
         tokio::select! {
-            () = ends.come(EVENTS_ASKED) => {}
+            () = ended => {}
             () = tokio::time::sleep(EVENTS_LIFE) => {}
         }
     };

@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 
-use hyper::HeaderMap;
-
 use super::error::{Error, Result};
 use super::request::Request;
 use super::response::Response;
@@ -245,16 +243,4 @@ fn percent_decoded(value: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
-}
-
-/// A cookie of a request by name.
-pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers
-        .get_all("cookie")
-        .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
 }

@@ -29,10 +29,10 @@ use tokio_util::task::TaskTracker;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
-use super::listen::Seat;
 use super::metrics::Metrics;
 use super::peer::{Proxies, Via};
 use super::request::Peer;
+use super::seat::Seat;
 
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Frames waiting for a slow gateway; past it the session's write fails and it ends.

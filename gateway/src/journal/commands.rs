@@ -13,8 +13,8 @@ use fournil_protocol::words;
 use prost::Message;
 use uuid::Uuid;
 
-use super::append::OwnNotice;
 use super::engine::{Engine, Need};
+use super::notice::OwnNotice;
 use super::record::{CommandAccepted, CommandBegun, CommandSettled, DownCursor, Record};
 use super::state::{Pending, id_of};
 use super::{AcceptError, Accepted, Outcome};

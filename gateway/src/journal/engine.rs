@@ -9,14 +9,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::append::{Losses, OwnNotice};
 use super::config::JournalConfig;
 use super::disk::{Disk, is_full, zero_from};
 use super::framing::{self, Hash, Parsed, parse};
+use super::notice::{Losses, OwnNotice};
 use super::record::Record;
 use super::segment::{Segment, head_bytes};
-use super::state::{Place, State};
+use super::state::State;
 use super::time::TimeSource;
+use super::uplog::Place;
 use super::{JournalError, Outcome};
 use crate::seam::RecordError;
 

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::JournalError;
 use super::JournalStat;
-use super::append::Losses;
 use super::engine::Engine;
+use super::notice::Losses;
 use super::record::Record;
 use super::replay::replay;
 use super::state::{State, id_of};

@@ -66,6 +66,7 @@ mod engine;
 mod framing;
 mod handle;
 mod inspect;
+mod notice;
 mod open;
 mod owner;
 mod record;

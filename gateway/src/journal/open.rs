@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::append::OwnNotice;
 use super::config::JournalConfig;
 use super::disk::Disk;
 use super::engine::{Engine, Found, Need, wipe};
+use super::notice::OwnNotice;
 use super::record::Opened as OpenedRecord;
 use super::replay::{Damage, Replayed, replay};
 use super::segment::Segment;

@@ -10,7 +10,8 @@ use super::JournalError;
 use super::framing::{Hash, NO_HASH};
 use super::record::{Record, SegmentHead};
 use super::segment::{Cursor, End, Met, Segment, Walk, read_head};
-use super::state::{Place, State};
+use super::state::State;
+use super::uplog::Place;
 
 /// The folder as it was found.
 #[derive(Debug)]

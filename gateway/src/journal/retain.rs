@@ -7,7 +7,7 @@ use super::Outcome;
 use super::engine::{Engine, Need};
 use super::record::{CarriedCommand, Record};
 use super::segment::Segment;
-use super::state::Place;
+use super::uplog::Place;
 use crate::seam::RecordError;
 
 /// Segments let go in one pass. What a segment carries on takes room in new ones, so a

@@ -13,7 +13,7 @@ use super::framing::{
     Frame, Hash, NO_HASH, Parsed, claimed_bytes, find_next, later_unit_exists, parse, write,
 };
 use super::record::{Record, SegmentHead};
-use super::state::Place;
+use super::uplog::Place;
 
 const SUFFIX: &str = ".seg";
 const SUFFIX_BAD: &str = ".seg.bad";

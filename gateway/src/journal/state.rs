@@ -11,14 +11,7 @@ use uuid::Uuid;
 
 use super::config::JournalConfig;
 use super::record::{CommandBegun, Record, SegmentHead};
-use super::uplog::UpLog;
-
-/// Where a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) segment: u64,
-    pub(super) offset: u64,
-}
+use super::uplog::{Place, UpLog};
 
 /// Where the down log stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

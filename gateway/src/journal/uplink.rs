@@ -5,8 +5,8 @@ use fournil_protocol::hello::UpHead;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::append::OwnNotice;
 use super::engine::{Engine, Need};
+use super::notice::OwnNotice;
 use super::record::{EventWritten, Record, UpAcked, UpEpochCarried, UpEpochRenewed, with_seq};
 use super::uplog::UpLog;
 use super::{EventRun, Outcome, UpError};

@@ -4,9 +4,14 @@
 //! [`MARK_EVERY`]th event is marked with its offset, and a reader walks from the
 //! mark. A million events cost about half a megabyte.
 
-use super::state::Place;
-
 const MARK_EVERY: u64 = 32;
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+}
 
 /// The up log of one epoch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use fournil_protocol::hello::{DownHead, UpHead};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::append::OwnNotice;
 use super::disk::FolderLock;
 use super::engine::{Engine, Need};
+use super::notice::OwnNotice;
 use super::open::{Setting, Why};
 use super::record::Closed;
 use super::uplink::ReadLimit;

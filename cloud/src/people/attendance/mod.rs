@@ -15,7 +15,8 @@ mod sql;
 #[cfg(test)]
 mod tests;
 
-pub use service::{ClockUser, assign, ingest};
+pub use model::ClockUser;
+pub use service::{assign, ingest};
 
 /// The hint that punches came in.
 pub const TOPIC: &str = "punches";

@@ -5,6 +5,13 @@ use fournil_protocol::event::{Punch, PunchSource, Stamp};
 
 use crate::time;
 
+/// A clock user, by the clock it is known on.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ClockUser {
+    pub clock_serial: String,
+    pub user_id: String,
+}
+
 /// A punch as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NewPunch {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::live::{self, Following, Seat};
-use super::model::{french_local_time, state_text};
-use super::service::{self, ClockUser};
+use super::model::{ClockUser, french_local_time, state_text};
+use super::service;
 use super::sql::{self, AssignedRow, Filter, PunchRow, UnmatchedRow};
 use crate::db::{Begun, Scope};
 use crate::i18n::{Message, Texts};

@@ -3,7 +3,7 @@
 use fournil_protocol::event::{Punch, Stamp};
 use uuid::Uuid;
 
-use super::model::stored;
+use super::model::{ClockUser, stored};
 use super::{TOPIC, sql};
 use crate::db::{Act, DbError};
 
@@ -24,13 +24,6 @@ pub async fn ingest(
         act.hint(TOPIC, None);
     }
     Ok(is_new)
-}
-
-/// A clock user, by the clock it is known on.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ClockUser {
-    pub clock_serial: String,
-    pub user_id: String,
 }
 
 /// Says whom a clock user is, for all punches past and to come.

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::model::ClockUser;
 use super::model::NewPunch;
-use super::service::ClockUser;
 use crate::db::{CompanyId, DbError};
 
 /// Held until the transaction ends: see `ingest`.
