@@ -16,7 +16,7 @@ step "lints"
 cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
 
 step "documents of the code, fuzz targets"
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --workspace --no-deps --document-private-items
 cargo check --quiet --locked --manifest-path protocol/fuzz/Cargo.toml
 
 step "private PostgreSQL"

@@ -12,7 +12,7 @@ use crate::tunnel::enrol::{self, Enrolment};
 /// Arguments of `fournil-gateway enrol`.
 #[derive(Debug, Args)]
 pub struct EnrolArgs {
-    /// The cloud's address, https://host[:port]
+    /// The cloud's address, with its port when it is not 443
     #[arg(long)]
     url: String,
     /// The code from the page Passerelles

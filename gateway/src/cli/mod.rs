@@ -35,7 +35,7 @@ pub struct PlaceArgs {
     /// Configuration file [default: /etc/fournil/gateway.toml; FOURNIL_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Folder of identity and journal [FOURNIL_STATE_DIR]
+    /// Folder of identity and journal (or FOURNIL_STATE_DIR)
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }
