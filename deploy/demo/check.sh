@@ -53,9 +53,9 @@ grep -q "https://localhost:$FOURNIL_DEMO_PORT" "$out" || fail "l'adresse n'est p
 grep -q 'Mot de passe' "$out" || fail "les comptes ne sont pas dits"
 grep -q "$state/tls/ca.pem" "$out" || fail "le certificat n'est pas dit"
 page /readyz >/dev/null || fail "/readyz ne répond pas"
-page /login | grep -q 'name="password"' || fail "la page de connexion ne s'affiche pas"
+[[ $(page /login) == *'name="password"'* ]] || fail "la page de connexion ne s'affiche pas"
 curl -fsS "http://127.0.0.1:$((FOURNIL_DEMO_DEVICES_PORT + 3))/" >/dev/null || fail "la page de l'imprimante ne répond pas"
-punches | grep -q user_id || fail "la page de la pointeuse ne répond pas"
+[[ $(punches) == *'"counters"'* ]] || fail "la page de la pointeuse ne répond pas"
 for _ in $(seq 100); do grep -q 'session begins' "$state/logs/gateway.log" && met=1 && break; sleep 0.1; done
 [ -n "${met:-}" ] || fail "la passerelle ne s'est pas connectée"
 if deploy/demo/demo.sh run >"$FOURNIL_STATE/second.txt" 2>&1; then fail "une seconde démonstration a démarré"; fi
