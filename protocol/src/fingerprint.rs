@@ -15,6 +15,7 @@ pub fn words(digest: &[u8; 32]) -> String {
     words.join("-")
 }
 
+#[expect(clippy::indexing_slicing, reason = "four and two bits index tables of 16 and 4")]
 fn word(bits: u16) -> String {
     let consonant = |shift: u32| char::from(CONSONANTS[usize::from(bits >> shift & 0xf)]);
     let vowel = |shift: u32| char::from(VOWELS[usize::from(bits >> shift & 0x3)]);
