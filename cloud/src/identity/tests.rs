@@ -461,14 +461,14 @@ async fn one_company_never_sees_the_users_of_another() {
     create_company(&mut act, &new).await.expect("a company");
     let stranger = NewUser {
         email: Email::parse("zed@example.dz").expect("an e-mail"),
-        name: "Zed".into(),
+        name: "Zed Étranger".into(),
         role: "owner".into(),
         password_hash: "x".into(),
     };
     let zed = create_user(&mut act, &stranger).await.expect("a user");
     act.commit().await.expect("committed");
     let owner = shop.login("amel@example.dz").await;
-    assert!(!shop.world.get("/users", &owner).await.text().contains("Zed"));
+    assert!(!shop.world.get("/users", &owner).await.text().contains("Zed Étranger"));
     assert_eq!(shop.world.get(&format!("/users/{zed}"), &owner).await.status, 404);
     let path = format!("/users/{zed}/password");
     let reset = shop.post(&path, &owner, &[("password", "trois oiseaux verts")]).await;
