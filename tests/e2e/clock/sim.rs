@@ -1,13 +1,22 @@
 //! The simulated clock itself: its silence to broken frames, its page, its timer.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fournil_gateway::clock::wire::{Frame, FrameReader, code};
 use fournil_tests::clock_sim::{ClockSim, Profile};
-use fournil_tests::world::daemon::{Daemon, Spec, binary};
+use fournil_tests::world::daemon::simulator;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::shop::{PATIENCE, config, open_shop};
@@ -81,13 +90,7 @@ async fn a_button_of_the_page_is_a_punch() {
 #[tokio::test]
 async fn the_programs_timer_punches_and_sigterm_ends_it() {
     let args = "clock --listen 127.0.0.1:0 --http 127.0.0.1:0 --punches 4 --punch-every 1 --json";
-    let mut sim = Daemon::start(Spec {
-        name: "fournil-sim",
-        program: binary("fournil-sim").unwrap(),
-        args: args.split(' ').map(str::to_owned).collect(),
-        env: Vec::new(),
-    })
-    .unwrap();
+    let mut sim = simulator(args).unwrap();
     let line = sim.wait_for_line("\"http\"", PATIENCE).await.unwrap();
     let said: Value = serde_json::from_str(&line).unwrap();
     let page = said["http"].as_str().unwrap().parse().unwrap();
@@ -103,4 +106,61 @@ async fn the_programs_timer_punches_and_sigterm_ends_it() {
     };
     timeout(PATIENCE, punched).await.unwrap();
     assert!(sim.stop(PATIENCE).await.unwrap().success());
+}
+
+/// Takes what a clock pushes; refuses the first block, as a server with a full disk would.
+async fn receive(listener: tokio::net::TcpListener, lines: mpsc::UnboundedSender<String>) {
+    let refused = Arc::new(AtomicBool::new(false));
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (lines, refused) = (lines.clone(), Arc::clone(&refused));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (lines, refused) = (lines.clone(), Arc::clone(&refused));
+            async move {
+                let uri = request.uri().to_string();
+                assert!(uri.contains("SN=SIM0000000001"), "{uri}");
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                let answer = match uri {
+                    uri if uri.contains("options=all") => "ATTLOGStamp=None\nErrorDelay=0\nDelay=1",
+                    uri if !uri.contains("table=ATTLOG") => "OK",
+                    _ if !refused.swap(true, Ordering::SeqCst) => "RETRY",
+                    _ => {
+                        for line in String::from_utf8_lossy(&body).lines() {
+                            lines.send(line.to_owned()).unwrap();
+                        }
+                        "OK: 1"
+                    }
+                };
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(answer))))
+            }
+        });
+        tokio::spawn(async move {
+            let http = hyper::server::conn::http1::Builder::new();
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_pushes_sends_each_punch_until_it_is_accepted() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (to, mut lines) = mpsc::unbounded_channel();
+    let receiving = tokio::spawn(receive(listener, to));
+    let profile = Profile { push: Some(url), punches: 250, ..Profile::default() };
+    let sim = ClockSim::start(profile).await.unwrap();
+    let mut pushed = Vec::new();
+    let mut next = async || timeout(PATIENCE, lines.recv()).await.unwrap().unwrap();
+    for _ in 0..250 {
+        pushed.push(next().await);
+    }
+    sim.punch("5", 1).unwrap();
+    pushed.push(next().await);
+    let held = sim.punches();
+    let held = held.iter().map(|punch| {
+        let time = punch.local_time().replace('T', " ");
+        format!("{}\t{time}\t{}\t{}\t\t0\t0", punch.user_id, punch.state, punch.verify)
+    });
+    assert_eq!(pushed, held.collect::<Vec<_>>());
+    receiving.abort();
 }

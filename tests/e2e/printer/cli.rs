@@ -4,7 +4,7 @@ use std::path::Path;
 
 use fournil_gateway::tunnel::identity::{Enrolled, PendingKey};
 use fournil_tests::clock_sim::{ClockSim, Profile as ClockProfile};
-use fournil_tests::world::daemon::{Daemon, Spec, binary};
+use fournil_tests::world::daemon::{Daemon, simulator};
 use fournil_tests::world::shop::{PATIENCE, gateway_spec, run};
 use serde_json::Value;
 
@@ -258,13 +258,7 @@ async fn the_printers_page_shows_receipts_and_turns_switches() {
 #[tokio::test]
 async fn the_printers_program_says_where_it_listens_and_ends_on_sigterm() {
     let args = "printer --tcp 127.0.0.1:0 --http 127.0.0.1:0 --json";
-    let mut sim = Daemon::start(Spec {
-        name: "fournil-sim",
-        program: binary("fournil-sim").unwrap(),
-        args: args.split(' ').map(str::to_owned).collect(),
-        env: Vec::new(),
-    })
-    .unwrap();
+    let mut sim = simulator(args).unwrap();
     let line = sim.wait_for_line("\"http\"", PATIENCE).await.unwrap();
     let said: Value = serde_json::from_str(&line).unwrap();
     tokio::net::TcpStream::connect(said["addr"].as_str().unwrap()).await.unwrap();

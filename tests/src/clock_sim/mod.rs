@@ -10,6 +10,7 @@ mod device;
 mod fault;
 mod link;
 mod page;
+mod push;
 mod store;
 
 use std::io::Write as _;
@@ -89,6 +90,9 @@ pub struct Args {
     /// Let somebody punch every so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub punch_every: Option<u64>,
+    /// Push punches to the server at this address (http://HOST:PORT), as clocks that push do
+    #[arg(long, value_name = "URL")]
+    pub push: Option<String>,
     /// Say where it listens as one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -110,6 +114,8 @@ pub struct Profile {
     pub zone: Tz,
     pub last_day: NaiveDate,
     pub state: Option<PathBuf>,
+    /// Server to push punches to.
+    pub push: Option<String>,
     /// Pause between data frames.
     pub pace: Duration,
 }
@@ -131,6 +137,7 @@ impl Default for Profile {
             zone: Tz::Africa__Algiers,
             last_day: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap_or_default(),
             state: None,
+            push: None,
             pace: PACE,
         }
     }
@@ -153,6 +160,7 @@ impl From<&Args> for Profile {
             zone: args.timezone,
             last_day: args.last_day.or(today.pred_opt()).unwrap_or(today),
             state: args.state.clone(),
+            push: args.push.clone(),
             pace: PACE,
         }
     }
@@ -229,6 +237,9 @@ impl ClockSim {
             let listener = bind(http).await?;
             http_addr = Some(listener.local_addr()?);
             tasks.spawn(page::serve(listener, Arc::clone(&shared)));
+        }
+        if let Some(url) = profile.push {
+            tasks.spawn(push::push(url, Arc::clone(&shared)));
         }
         Ok(ClockSim { addr, http_addr, shared, tasks, _stop: stop.drop_guard() })
     }

@@ -43,6 +43,16 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// `fournil-sim` with these arguments, parted by spaces.
+pub fn simulator(args: &str) -> anyhow::Result<Daemon> {
+    Daemon::start(Spec {
+        name: "fournil-sim",
+        program: binary("fournil-sim")?,
+        args: args.split(' ').map(str::to_owned).collect(),
+        env: Vec::new(),
+    })
+}
+
 impl Daemon {
     /// Starts the process; its log goes to memory.
     pub fn start(spec: Spec) -> anyhow::Result<Self> {
