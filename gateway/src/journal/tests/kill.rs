@@ -10,6 +10,9 @@ use super::{DOWN_EPOCH, command, punch, told};
 use crate::journal::{Journal, JournalConfig, TimeSource};
 
 const FOLDER_VARIABLE: &str = "FOURNIL_TEST_JOURNAL";
+/// Started again with the variable set, it is the process that is killed.
+const THIS_TEST: &str =
+    "journal::tests::kill::a_process_killed_at_any_moment_loses_nothing_it_answered_for";
 const ROUNDS: u64 = 20;
 
 fn open(folder: &Path) -> Journal {
@@ -18,10 +21,8 @@ fn open(folder: &Path) -> Journal {
 }
 
 /// The process that is killed: says each number once the journal has answered for it.
-#[tokio::test]
-#[ignore = "started and killed by the test below"]
-async fn victim() {
-    let journal = open(Path::new(&std::env::var(FOLDER_VARIABLE).unwrap()));
+async fn be_killed(folder: &Path) {
+    let journal = open(folder);
     for number in 1.. {
         journal.append(vec![punch(number), punch(number)]).await.unwrap();
         let (_, down) = journal.heads().await.unwrap();
@@ -33,11 +34,14 @@ async fn victim() {
 
 #[tokio::test]
 async fn a_process_killed_at_any_moment_loses_nothing_it_answered_for() {
+    if let Some(folder) = std::env::var_os(FOLDER_VARIABLE) {
+        return be_killed(Path::new(&folder)).await;
+    }
     let folder = TempDir::new().unwrap();
     let (mut punches_min, mut commands_min) = (0, 0);
     for round in 0..ROUNDS {
         let mut child = Process::new(std::env::current_exe().unwrap())
-            .args(["--exact", "journal::tests::kill::victim", "--ignored", "--nocapture"])
+            .args(["--exact", THIS_TEST, "--nocapture"])
             .env(FOLDER_VARIABLE, folder.path())
             .stdout(Stdio::piped())
             .spawn()
