@@ -1,5 +1,5 @@
 print-no-gateway = Pas d'impression
-print-no-gateway-remedy = Ce magasin n'a pas de passerelle en service : rien n'a été demandé à l'imprimante.
+print-no-gateway-remedy = Au moment de la vente, ce magasin n'avait pas de passerelle en service : rien n'a été demandé à l'imprimante. Un duplicata reste possible.
 print-on-its-way = En route vers l'imprimante
 print-waiting = En attente
 print-printing = Impression en cours
