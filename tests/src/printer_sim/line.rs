@@ -45,15 +45,8 @@ pub(super) async fn pty(shared: Arc<Shared>, pty: Pty, stop: CancellationToken) 
 }
 
 async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &CancellationToken) {
-    let epoch = {
-        let inner = shared.lock();
-        if !inner.switches.power {
-            return;
-        }
-        inner.power_epoch
-    };
+    let Some((epoch, mut answers)) = shared.connect() else { return };
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut answers = shared.connect();
     let mut watch = shared.watch();
     let mut bytes = [0; READ_BYTES];
     loop {
@@ -68,7 +61,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &Can
             read = reader.read(space), if room > 0 => match read {
                 Ok(count) if count > 0 => {
                     let taken: Vec<u8> = bytes.iter().take(count).copied().collect();
-                    if !shared.receive(&taken) {
+                    if !shared.receive(epoch, &taken) {
                         break;
                     }
                 }

@@ -175,10 +175,14 @@ impl Shared {
         inner.switches.drop_after_bytes.map_or(room, |left| room.min(left))
     }
 
-    /// Takes bytes off the line; `false` when the line is to break now.
-    pub(super) fn receive(&self, bytes: &[u8]) -> bool {
+    /// Takes bytes off the line that was opened in `epoch`; `false` when it is to break
+    /// now. What was read before the current failed dies with it.
+    pub(super) fn receive(&self, epoch: u64, bytes: &[u8]) -> bool {
         let goes_on = {
             let mut inner = self.lock();
+            if inner.power_epoch != epoch {
+                return false;
+            }
             inner.received_bytes += bytes.len();
             for byte in bytes {
                 let realtime = inner.take(*byte);
@@ -202,16 +206,20 @@ impl Shared {
         goes_on
     }
 
-    /// A host has connected: what waited for one goes out.
-    pub(super) fn connect(&self) -> mpsc::Receiver<Vec<u8>> {
+    /// A host has connected: what waited for one goes out. Gives the power epoch of the
+    /// line and its answers; none without current.
+    pub(super) fn connect(&self) -> Option<(u64, mpsc::Receiver<Vec<u8>>)> {
         let (sender, receiver) = mpsc::channel(ANSWERS_MAX);
         let mut inner = self.lock();
+        if !inner.switches.power {
+            return None;
+        }
         inner.connections += 1;
         inner.answers = Some(sender);
         if let Some(tag) = inner.waiting_tag.take() {
             inner.answer(&tag);
         }
-        receiver
+        Some((inner.power_epoch, receiver))
     }
 
     pub(super) fn disconnect(&self) {
