@@ -48,6 +48,12 @@ impl End {
     }
 }
 
+impl From<DbError> for End {
+    fn from(error: DbError) -> Self {
+        Self::of_db(&error)
+    }
+}
+
 /// How a session went, for logs and figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {

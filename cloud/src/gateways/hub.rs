@@ -71,6 +71,8 @@ struct Inner {
     /// Ends that the database was not there to hear of. When there are too many, the next
     /// session of each gateway, or this node's next start, ends theirs.
     owed: Mutex<Vec<Ending>>,
+    #[cfg(any(test, feature = "testing"))]
+    between: Option<Arc<dyn super::between::Between>>,
 }
 
 impl fmt::Debug for Hub {
@@ -122,15 +124,49 @@ impl Orders {
 impl Hub {
     #[must_use]
     pub fn new(options: HubOptions, sink: Arc<dyn EventSink>) -> Self {
-        let inner = Inner {
+        Self { inner: Arc::new(Self::inner(options, sink)) }
+    }
+
+    /// A hub with something between it and its database.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn simulated(
+        options: HubOptions,
+        sink: Arc<dyn EventSink>,
+        between: Arc<dyn super::between::Between>,
+    ) -> Self {
+        let inner = Inner { between: Some(between), ..Self::inner(options, sink) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn inner(options: HubOptions, sink: Arc<dyn EventSink>) -> Inner {
+        Inner {
             options,
             sink,
             live: Mutex::default(),
             left: Notify::new(),
             begun: OnceCell::new(),
             owed: Mutex::default(),
-        };
-        Self { inner: Arc::new(inner) }
+            #[cfg(any(test, feature = "testing"))]
+            between: None,
+        }
+    }
+
+    /// Waits for work on the database. Every such wait of a hub and its sessions is here,
+    /// so that a simulation can let time pass around it and let it fail.
+    pub(super) async fn work<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: From<DbError> + Send,
+    {
+        #[cfg(any(test, feature = "testing"))]
+        if let Some(between) = &self.inner.between {
+            return super::between::work(&**between, work).await;
+        }
+        work.await
     }
 
     /// Gateways this node holds a line to.
@@ -149,7 +185,7 @@ impl Hub {
         let watching = async {
             loop {
                 tokio::select! {
-                    heard = hints.recv() => self.on_hint(heard).await,
+                    biased;
                     _ = look.tick() => {
                         if told_alive.is_none_or(|at| at.elapsed() >= NODE_HEARTBEAT) {
                             told_alive = self.tell_alive().await.then(Instant::now);
@@ -157,6 +193,7 @@ impl Hub {
                         self.look_at_all().await;
                         self.write_owed_ends().await;
                     }
+                    heard = hints.recv() => self.on_hint(heard).await,
                 }
             }
         };
@@ -167,7 +204,7 @@ impl Hub {
 
     /// Writes an end down, now or when the database is there again.
     pub(super) async fn write_end(&self, ending: Ending) {
-        if let Err(error) = ending.write(self.db()).await {
+        if let Err(error) = self.work(ending.write(self.db())).await {
             let gateway_id = ending.identity.gateway_id;
             tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel is not written yet");
             let mut owed = self.owed();
@@ -179,7 +216,7 @@ impl Hub {
 
     async fn write_owed_ends(&self) {
         while let Some(ending) = { self.owed().pop() } {
-            if ending.write(self.db()).await.is_err() {
+            if self.work(ending.write(self.db())).await.is_err() {
                 self.owed().push(ending);
                 return;
             }
@@ -216,7 +253,7 @@ impl Hub {
             self.begin_node().await?;
             sql::sessions::node_lives(self.db().pool(), self.node()).await
         };
-        told.await.inspect_err(|error| tracing::debug!(%error, "node heartbeat missed")).is_ok()
+        self.work(told).await.inspect_err(|error| tracing::debug!(%error, "node heartbeat missed")).is_ok()
     }
 
     async fn look_at_all(&self) {
@@ -224,13 +261,13 @@ impl Hub {
         if !held.is_empty() {
             self.look_at(&held).await;
         }
-        if let Err(error) = self.end_overdue().await {
+        if let Err(error) = self.work(self.end_overdue()).await {
             tracing::debug!(%error, "overdue commands were not ended");
         }
     }
 
     async fn look_at(&self, gateways: &[Uuid]) {
-        let looks = match sql::sessions::look(self.db().pool(), gateways).await {
+        let looks = match self.work(sql::sessions::look(self.db().pool(), gateways)).await {
             Ok(looks) => looks,
             // Sessions meet the database themselves when they have something to store.
             Err(error) => return tracing::debug!(%error, "the hub could not look"),
@@ -325,7 +362,7 @@ impl Hub {
         if self.inner.options.stop.is_cancelled() {
             return Err(End::of(close::DRAIN, "the server stops: connect again"));
         }
-        self.begin_node().await.map_err(|error| End::of_db(&error))
+        self.work(self.begin_node()).await.map_err(|error| End::of_db(&error))
     }
 
     async fn begin_node(&self) -> Result<(), DbError> {

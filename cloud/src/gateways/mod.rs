@@ -12,6 +12,8 @@
 //! [`record_health`], [`record_notice`], [`record_report`].
 
 mod accept;
+#[cfg(any(test, feature = "testing"))]
+pub mod between;
 mod end;
 pub mod enrol;
 mod health;

@@ -77,7 +77,7 @@ async fn converse<S: Socket>(
     let hello = timeout(HELLO_TIMEOUT, wire.hello())
         .await
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
-    let identity = accept::identify(hub.db(), hub.public_name(), &nonce, &hello).await?;
+    let identity = hub.work(accept::identify(hub.db(), hub.public_name(), &nonce, &hello)).await?;
     let place = Place { node: hub.node(), peer };
     let opened = open(hub, wire, &identity, &hello, place).await?;
     let begun = known.insert(Begun {
@@ -107,7 +107,7 @@ async fn open<S: Socket>(
 ) -> Result<Opened, End> {
     let mut alive_since = None;
     loop {
-        match accept::open(hub.db(), identity, hello, place, alive_since).await? {
+        match hub.work(accept::open(hub.db(), identity, hello, place, alive_since)).await? {
             Outcome::Opened(opened) => return Ok(opened),
             Outcome::Suspect { generation } => {
                 wire.proof_of_life(&nonce()?).await?;
@@ -196,7 +196,8 @@ impl<'s, S: Socket> Live<'s, S> {
         }
         if self.opened.down_sent > self.opened.down_durable {
             let (epoch, durable) = (self.opened.down_epoch, self.opened.down_durable);
-            let again = lease::unconfirmed(self.hub.db(), self.identity, epoch, durable).await?;
+            let again = lease::unconfirmed(self.hub.db(), self.identity, epoch, durable);
+            let again = self.hub.work(again).await?;
             self.send_commands(again).await?;
         }
         self.send_new().await
@@ -268,7 +269,8 @@ impl<'s, S: Socket> Live<'s, S> {
             return self.on_events_read_only(&frames).await;
         }
         let (db, sink) = (self.hub.db(), self.hub.sink());
-        let took = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch).await?;
+        let taking = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch);
+        let took = self.hub.work(taking).await?;
         self.wire
             .send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None }))
             .await?;
@@ -286,7 +288,7 @@ impl<'s, S: Socket> Live<'s, S> {
             return Err(End::of(close::OVERLOAD, "more events than may be sent unacknowledged"));
         }
         let generation = self.opened.generation;
-        intake::quarantine(self.hub.db(), self.identity, generation, frames).await
+        self.hub.work(intake::quarantine(self.hub.db(), self.identity, generation, frames)).await
     }
 
     async fn on_ack(&mut self, ack: Ack) -> Result<(), End> {
@@ -297,7 +299,8 @@ impl<'s, S: Socket> Live<'s, S> {
         if durable > self.opened.down_sent {
             return Err(End::of(close::RESYNC, "a command was confirmed that was never sent"));
         }
-        lease::confirm(self.hub.db(), self.identity, self.opened.generation, durable).await?;
+        let generation = self.opened.generation;
+        self.hub.work(lease::confirm(self.hub.db(), self.identity, generation, durable)).await?;
         self.opened.down_durable = durable;
         while self.in_flight.front().is_some_and(|(seq, _)| *seq <= durable) {
             self.in_flight.pop_front();
@@ -322,7 +325,8 @@ impl<'s, S: Socket> Live<'s, S> {
             return Ok(());
         }
         let generation = self.opened.generation;
-        let leased = lease::lease(self.hub.db(), self.identity, generation, room).await?;
+        let leasing = lease::lease(self.hub.db(), self.identity, generation, room);
+        let leased = self.hub.work(leasing).await?;
         self.has_more = leased.has_more;
         self.send_commands(leased.commands).await
     }

@@ -12,6 +12,8 @@ mod parking;
 mod route;
 mod router;
 pub mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 

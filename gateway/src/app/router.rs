@@ -116,6 +116,7 @@ impl Router {
         loop {
             // Cancel safe: a receive that is dropped has taken nothing.
             let done = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 Some(attach) = attached.recv() => {
                     self.attach(attach);

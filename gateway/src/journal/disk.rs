@@ -19,7 +19,7 @@ static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const LOCK_NAME: &str = "lock";
 
 /// Everything that changes the folder.
-pub(super) trait Disk: Send + Sync + Debug {
+pub trait Disk: Send + Sync + Debug {
     /// Makes a file of `bytes` bytes that begins with `content`, all of it allocated
     /// and durable, and appears under its name at once or not at all.
     fn create(&self, path: &Path, content: &[u8], bytes: u64) -> io::Result<File>;
@@ -31,7 +31,7 @@ pub(super) trait Disk: Send + Sync + Debug {
 
 /// The real disk.
 #[derive(Debug)]
-pub(super) struct LocalDisk;
+pub struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path, content: &[u8], bytes: u64) -> io::Result<File> {

@@ -61,10 +61,15 @@
 mod append;
 mod commands;
 mod config;
+#[cfg(feature = "testing")]
+pub mod disk;
+#[cfg(not(feature = "testing"))]
 mod disk;
 mod engine;
 mod framing;
 mod handle;
+#[cfg(feature = "testing")]
+pub mod here;
 mod inspect;
 mod notice;
 mod open;

@@ -80,6 +80,7 @@ impl Desk {
     pub(super) async fn attend(&mut self, narrator: &Narrator) -> Leave {
         loop {
             tokio::select! {
+                biased;
                 () = self.next() => {}
                 () = tokio::time::sleep(EXPIRE_EVERY) => {}
             }

@@ -128,6 +128,7 @@ impl Narrator {
         );
         // Cancel safe: neither branch holds anything.
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => Err(Leave),
             () = tokio::time::sleep(JOURNAL_RETRY) => Ok(()),
         }

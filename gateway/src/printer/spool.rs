@@ -145,6 +145,7 @@ impl Spool {
             }
             // Cancel safe: a receive that is dropped has taken nothing.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
                 () = self.desk.next() => {}
                 () = tokio::time::sleep(wait) => if self.desk.queue.is_empty() {
@@ -332,6 +333,7 @@ impl Spool {
         let delivered = {
             let mut delivering = pin!(attempt.deliver(&mut talk, &mut progress));
             tokio::select! {
+                biased;
                 delivered = &mut delivering => delivered,
                 Leave = self.desk.attend(&self.narrator) => delivering.await,
             }

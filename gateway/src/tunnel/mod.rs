@@ -23,14 +23,19 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_util::sync::CancellationToken;
 
 use backoff::Backoff;
-use connect::{CONNECT_MAX, ConnectError, Socket};
+use connect::{CONNECT_MAX, ConnectError};
 use identity::Identity;
 use log::Log;
+use metered::Metered;
 use session::{End, Terms};
 use state::Phase;
 use target::Target;
@@ -47,32 +52,73 @@ pub struct Tunnel<L> {
     pub terms: Terms<L>,
 }
 
+/// How the cloud is reached. The product has one way, [`Cloud`]; a simulation brings
+/// another net.
+pub trait Dial: Send + Sync {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send;
+
+    /// A WebSocket on which nothing has been said.
+    fn dial(
+        &self,
+    ) -> impl Future<Output = Result<WebSocketStream<Metered<Self::Stream>>, ConnectError>> + Send;
+}
+
+/// The cloud, over TLS.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    pub target: Target,
+    pub trust: Trust,
+}
+
+impl Dial for Cloud {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn dial(&self) -> Result<connect::Socket, ConnectError> {
+        let stream = connect::dial(&self.target, &self.trust).await?;
+        connect::upgrade(&self.target, stream).await
+    }
+}
+
 /// Keeps a session up until told to stop. Each try is made with the newest identity, and
 /// a new one ends the wait: who enrols again after a revocation is not kept for an hour.
 pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
+    let Tunnel { target, trust, terms } = tunnel;
+    let server = target.to_string();
+    keep(&Cloud { target, trust }, &server, terms, stop).await;
+}
+
+/// [`run`] over any net; `server` is shown to people.
+pub async fn keep<L: Log>(
+    net: &impl Dial,
+    server: &str,
+    terms: Terms<L>,
+    stop: CancellationToken,
+) {
     let mut backoff = Backoff::default();
-    let mut identity = tunnel.terms.identity.clone();
+    let mut identity = terms.identity.clone();
     let mut told = None;
     while !stop.is_cancelled() {
         identity.mark_unchanged();
-        let sessions_before = tunnel.terms.state.borrow().sessions;
-        let (wait, fault) = once(&tunnel, &mut backoff, &stop).await;
+        let sessions_before = terms.state.borrow().sessions;
+        enter(&terms, Phase::Connecting, server);
+        let (wait, fault) = once(net, &terms, &mut backoff, &stop).await;
         if stop.is_cancelled() {
             break;
         }
         // Once per change: a shop that is offline for a night must not fill its log.
         let wait_s = wait.as_secs();
-        let had_session = tunnel.terms.state.borrow().sessions > sessions_before;
+        let had_session = terms.state.borrow().sessions > sessions_before;
         if told.as_ref() == Some(&fault) && !had_session {
             tracing::debug!(tunnel.wait_s = wait_s, "still no tunnel");
         } else {
             tracing::warn!(tunnel.wait_s = wait_s, cause = %fault, "no tunnel");
             told = Some(fault.clone());
         }
-        rest(&tunnel.terms, wait, fault);
+        rest(&terms, wait, fault);
         tokio::select! {
-            () = sleep(wait) => {}
+            biased;
             () = stop.cancelled() => {}
+            () = sleep(wait) => {}
             () = renewed(&mut identity) => backoff = Backoff::default(),
         }
     }
@@ -87,16 +133,16 @@ async fn renewed(identity: &mut watch::Receiver<Arc<Identity>>) {
 
 /// One try and, if it succeeds, one session; gives the wait before the next and why.
 async fn once<L: Log>(
-    tunnel: &Tunnel<L>,
+    net: &impl Dial,
+    terms: &Terms<L>,
     backoff: &mut Backoff,
     stop: &CancellationToken,
 ) -> (Duration, String) {
-    let terms = &tunnel.terms;
     let random = (terms.ambient.random)();
     terms.pulse.promise(CONNECT_MAX + SLACK);
-    enter(terms, Phase::Connecting, &tunnel.target);
     let opened = tokio::select! {
-        opened = open(tunnel) => opened,
+        biased;
+        opened = net.dial() => opened,
         () = stop.cancelled() => return (Duration::ZERO, End::Stopped.to_string()),
     };
     let socket = match opened {
@@ -115,19 +161,13 @@ async fn once<L: Log>(
     (wait, ended.why.to_string())
 }
 
-async fn open<L>(tunnel: &Tunnel<L>) -> Result<Socket, ConnectError> {
-    let stream = connect::dial(&tunnel.target, &tunnel.trust).await?;
-    connect::upgrade(&tunnel.target, stream).await
-}
-
-fn enter<L>(terms: &Terms<L>, phase: Phase, target: &Target) {
+fn enter<L>(terms: &Terms<L>, phase: Phase, server: &str) {
     let now_ms = (terms.ambient.wall_ms)();
-    let server = target.to_string();
     terms.state.send_modify(|state| {
         state.phase = phase;
         state.since_ms = now_ms;
         state.next_try_ms = None;
-        state.server = server;
+        server.clone_into(&mut state.server);
     });
 }
 

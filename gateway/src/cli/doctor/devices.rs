@@ -62,6 +62,8 @@ async fn examine_printer(printer: &PrinterConfig) -> Finding {
             ),
         },
         Target::Serial { path, .. } => serial(name, path, open_line(path)),
+        #[cfg(feature = "testing")]
+        Target::Memory(_) => Finding::ok("imprimante", name.clone()),
     }
 }
 

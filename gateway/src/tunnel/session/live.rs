@@ -179,6 +179,7 @@ impl<'a, L: Log> Live<'a, L> {
     pub(super) async fn work_done(&mut self) -> Done {
         let accepting = self.accepting.as_mut().map(|(_, work)| work);
         tokio::select! {
+            biased;
             result = finished(accepting) => Done::Accepted(result),
             result = finished(self.acking.as_mut()) => Done::Acked(result),
             result = finished(self.reading.as_mut()) => Done::Read(result),

@@ -124,6 +124,7 @@ where
     let meter = socket.get_ref().meter();
     let (mut sink, mut stream) = socket.split();
     let greeted = tokio::select! {
+        biased;
         greeted = greeting::greet(&mut sink, &mut stream, terms) => greeted,
         () = stop.cancelled() => Err(End::Stopped),
     };
@@ -169,21 +170,25 @@ where
             is_flushed = false;
         }
         let wake = live.next_wake(meter.heard_at(), is_flushed);
+        // In this order, always: what comes first lives on what comes later (the journal's
+        // work on frames and new events, a flush on both), so nothing is starved, and a
+        // session replays from a seed.
         let turn = tokio::select! {
+            biased;
             () = stop.cancelled() => Err(End::Stopped),
             flushed = sink.flush(), if !is_flushed => {
                 is_flushed = true;
                 flushed.map_err(|error| cut(&error))
+            }
+            done = live.work_done() => live.take(done, Instant::now()),
+            changed = changed.changed() => {
+                changed.map_err(|_| End::Journal("arrêté".to_owned()))
             }
             message = stream.next() => match heard(message) {
                 Ok(Some(frame)) => live.hear(frame, Instant::now()),
                 Ok(None) => Ok(()),
                 Err(end) => Err(end),
             },
-            done = live.work_done() => live.take(done, Instant::now()),
-            changed = changed.changed() => {
-                changed.map_err(|_| End::Journal("arrêté".to_owned()))
-            }
             () = sleep_until(wake) => live.check_silence(meter.heard_at(), Instant::now()),
         };
         if let Err(end) = turn {
