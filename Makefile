@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fournil/target
 export FOURNIL_STATE ?= $(CURDIR)/.state
 
-.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench fuzz sqlx sqlx-check screenshots audit
+.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench sim mutants fuzz sqlx sqlx-check screenshots audit
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,12 @@ lint: ## Clippy, warnings as errors
 
 bench: setup-test ## The figures of the README, as ratios to this machine's own baseline
 	@deploy/setup/bench.sh
+
+sim: setup-test ## Seeded fault schedules in virtual time; SCHEDULES=10000 FIRST=1, or SEED=n to replay one
+	@deploy/setup/sim.sh
+
+mutants: setup-test ## Break each guarantee in a copy; the simulation must go red for each
+	@deploy/setup/mutants.sh
 
 fuzz: ## Fuzz every decoder; SECONDS_EACH=60 by default
 	@deploy/setup/fuzz.sh

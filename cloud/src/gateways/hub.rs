@@ -153,7 +153,8 @@ impl Hub {
     }
 
     /// Waits for work on the database. Every such wait of a hub and its sessions is here,
-    /// so that a simulation can let time pass around it and let it fail.
+    /// so that a simulation can let time pass around it and let it fail. The work lies on
+    /// the heap while it lasts: a session that only listens does not carry its size.
     pub(super) async fn work<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>> + Send,
@@ -162,6 +163,7 @@ impl Hub {
         T: Send,
         E: From<DbError> + Send,
     {
+        let work = Box::pin(work);
         #[cfg(any(test, feature = "testing"))]
         if let Some(between) = &self.inner.between {
             return super::between::work(&**between, work).await;
@@ -253,7 +255,10 @@ impl Hub {
             self.begin_node().await?;
             sql::sessions::node_lives(self.db().pool(), self.node()).await
         };
-        self.work(told).await.inspect_err(|error| tracing::debug!(%error, "node heartbeat missed")).is_ok()
+        self.work(told)
+            .await
+            .inspect_err(|error| tracing::debug!(%error, "node heartbeat missed"))
+            .is_ok()
     }
 
     async fn look_at_all(&self) {

@@ -11,7 +11,8 @@ use super::route::Seat;
 use super::router::{Attach, Router};
 use super::{ATTACHES_MAX, STATUS_MAX, stale_drawers};
 use crate::journal::Journal;
-use crate::printer::{self, PrinterConfig};
+use crate::printer::PrinterConfig;
+use crate::printer::spool::{Patience, run_with};
 use crate::seam::{self, CloudOffset, JOBS_MAX, Job, RecordError, Recorder};
 use crate::tunnel::ambient::Ambient;
 
@@ -60,8 +61,9 @@ impl Parts {
             let (recorder, offset) = (recorder.clone(), self.cloud_offset.clone());
             let stop = self.stop.clone();
             tasks.spawn(async move {
+                let (clock, patience) = ((offset, ambient), Patience::default());
                 if let Err(error) =
-                    printer::run(printer, recorder, offered, health, offset, stop).await
+                    run_with(printer, recorder, offered, health, clock, stop, patience).await
                 {
                     tracing::error!(%error, "the printer's part ended");
                 }

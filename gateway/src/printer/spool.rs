@@ -31,6 +31,7 @@ use super::queue::Entry;
 use super::render::render;
 use super::talk::{ANSWER_TIMEOUT, Talk};
 use crate::seam::{CloudOffset, Job, Recorder};
+use crate::tunnel::ambient::Ambient;
 
 pub use super::delivery::Patience;
 
@@ -49,17 +50,17 @@ pub async fn run(
     cloud_offset: CloudOffset,
     stop: CancellationToken,
 ) -> Result<(), ConfigError> {
-    let patience = Patience::default();
-    run_with(config, recorder, jobs, health, cloud_offset, stop, patience).await
+    let (patience, ambient) = (Patience::default(), Ambient::system());
+    run_with(config, recorder, jobs, health, (cloud_offset, ambient), stop, patience).await
 }
 
-/// [`run`] with other waiting times.
+/// [`run`] with another clock and other waiting times.
 pub async fn run_with(
     config: PrinterConfig,
     recorder: Recorder,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<DeviceHealth>,
-    cloud_offset: CloudOffset,
+    (cloud_offset, ambient): (CloudOffset, Ambient),
     stop: CancellationToken,
     patience: Patience,
 ) -> Result<(), ConfigError> {
@@ -77,7 +78,7 @@ pub async fn run_with(
         profile,
         drawer,
         patience,
-        desk: Desk::new(jobs, cloud_offset),
+        desk: Desk::new(jobs, cloud_offset, ambient),
         talk: None,
         heard: VecDeque::new(),
         unclean: false,

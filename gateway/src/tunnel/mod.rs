@@ -88,12 +88,7 @@ pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
 }
 
 /// [`run`] over any net; `server` is shown to people.
-pub async fn keep<L: Log>(
-    net: &impl Dial,
-    server: &str,
-    terms: Terms<L>,
-    stop: CancellationToken,
-) {
+pub async fn keep<L: Log>(net: &impl Dial, server: &str, terms: Terms<L>, stop: CancellationToken) {
     let mut backoff = Backoff::default();
     let mut identity = terms.identity.clone();
     let mut told = None;

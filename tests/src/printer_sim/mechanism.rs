@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Args, Fault};
 use super::parser::{Op, Parsed, parse};
 use super::press::{Press, Sheet};
 use super::state::{Kick, Receipt, Shared};
 use super::store;
+use super::{Args, Fault};
 
 /// Bytes moved from the receive buffer at once.
 const TAKE_BYTES: usize = 64;

@@ -80,12 +80,9 @@ pub(super) fn check(world: &mut World) -> anyhow::Result<()> {
 /// Every punch once, in the clock's order, and no event taken in twice.
 fn punches(world: &World) -> anyhow::Result<()> {
     let statement = "select user_id from punches where gateway_id = $1 order by punch_no";
-    let stored: Vec<String> = rows(world, statement)?
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
-    let told: Vec<String> =
-        world.shop.clock.all().into_iter().map(|punch| punch.user_id).collect();
+    let stored: Vec<String> =
+        rows(world, statement)?.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let told: Vec<String> = world.shop.clock.all().into_iter().map(|punch| punch.user_id).collect();
     ensure!(stored == told, "punches are lost or out of order: {stored:?}, not {told:?}");
     let arrived = rows(world, "select what from simulation.arrivals where $1::uuid is not null")?;
     let mut seen = HashSet::new();
@@ -174,8 +171,13 @@ fn notices(world: &World) -> anyhow::Result<()> {
         let (code, detail): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let is_odd = matches!(
             code.as_str(),
-            "clone-suspected" | "events-lost" | "journal-lost" | "journal-quarantined"
-                | "report-unknown-command" | "report-without-command" | "events-unread"
+            "clone-suspected"
+                | "events-lost"
+                | "journal-lost"
+                | "journal-quarantined"
+                | "report-unknown-command"
+                | "report-without-command"
+                | "events-unread"
         );
         ensure!(!is_odd, "the cloud tells of {code} ({detail})");
     }

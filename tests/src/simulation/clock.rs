@@ -58,10 +58,11 @@ pub(super) fn random() -> u64 {
 
 /// Throws the world's dice. When and what was thrown is the trace of the schedule.
 pub(super) fn dice<T>(throw: impl FnOnce(&mut Dice) -> T) -> T {
-    let micros = BEGAN.get().map(|began| began.elapsed()).unwrap_or_default().as_micros();
+    let elapsed = BEGAN.get().map(|began| began.elapsed()).unwrap_or_default();
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     DICE.with_borrow_mut(|dice| {
         let thrown = throw(dice);
-        let mut mixed = Dice::new(dice.clone().roll() ^ TRACE.get() ^ micros as u64);
+        let mut mixed = Dice::new(dice.clone().roll() ^ TRACE.get() ^ micros);
         TRACE.set(mixed.roll());
         thrown
     })

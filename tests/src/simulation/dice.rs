@@ -24,6 +24,12 @@ impl Dice {
         from + self.roll() % to.saturating_sub(from).max(1)
     }
 
+    /// An even place in something of `length`.
+    pub(super) fn place(&mut self, length: usize) -> usize {
+        // Below `length`, so it fits.
+        usize::try_from(self.between(0, length as u64)).unwrap_or(0)
+    }
+
     /// True in `percent` of a hundred cases.
     pub(super) fn percent(&mut self, percent: u64) -> bool {
         self.roll() % 100 < percent

@@ -10,6 +10,11 @@
 //! database holds the world still ([`fournil_cloud::gateways::between`]), and every wait
 //! on several things is asked in a fixed order.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "its statements are about a schema that only it has"
+)]
+
 mod base;
 mod books;
 mod clock;
@@ -46,7 +51,8 @@ pub fn run(base: &Arc<Base>, seed: u64) -> anyhow::Result<Outcome> {
         let plan = plan::draw(seed);
         let mut world = World::new(base).await?;
         let lived = world.live(&plan).await;
-        let outcome = Outcome { tally: world.tally, lasted_ms: clock::elapsed_ms(), trace: clock::trace() };
+        let outcome =
+            Outcome { tally: world.tally, lasted_ms: clock::elapsed_ms(), trace: clock::trace() };
         world.end().await;
         lived.map(|()| outcome)
     })

@@ -104,11 +104,8 @@ impl Cloud {
             heartbeat: HubOptions::HEARTBEAT,
             stop: stop.clone(),
         };
-        let way = Way {
-            base: self.base.clone(),
-            db: node.db.clone(),
-            trouble: self.trouble.clone(),
-        };
+        let way =
+            Way { base: self.base.clone(), db: node.db.clone(), trouble: self.trouble.clone() };
         let hub = Hub::simulated(options, Arc::new(Witness), Arc::new(way));
         let mut tasks = JoinSet::new();
         let running = hub.clone();
@@ -142,7 +139,7 @@ impl Cloud {
         if up.is_empty() {
             return false;
         }
-        let chosen = up[clock::random() as usize % up.len()];
+        let chosen = up[clock::dice(|dice| dice.place(up.len()))];
         let Some(running) = &mut nodes[chosen].running else { return false };
         let hub = running.hub.clone();
         running.tasks.spawn(async move {

@@ -13,8 +13,12 @@ const LENGTH_MS: u64 = 90_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Action {
     Punch,
-    Print { minutes: Option<u64> },
-    Drawer { seconds: u64 },
+    Print {
+        minutes: Option<u64>,
+    },
+    Drawer {
+        seconds: u64,
+    },
     Cancel,
     Weather(Weather),
     Cut,
@@ -27,8 +31,13 @@ pub(super) enum Action {
     PowerCut,
     /// The disk dies within so many bytes, and with it the machine.
     TornWrite(i64),
-    StartGateway { boots: bool },
-    KillNode { index: usize, is_silent: bool },
+    StartGateway {
+        boots: bool,
+    },
+    KillNode {
+        index: usize,
+        is_silent: bool,
+    },
     DrainNode(usize),
     StartNode(usize),
     DatabaseAway(bool),
@@ -37,7 +46,9 @@ pub(super) enum Action {
     Skew(i64),
     PrinterPower,
     Paper(bool),
-    Printer { is_reachable: bool },
+    Printer {
+        is_reachable: bool,
+    },
 }
 
 /// A schedule: what, at which virtual millisecond, in order.
@@ -71,7 +82,7 @@ pub(super) fn draw(seed: u64) -> Plan {
     for _ in 0..dice.between(1, 7) {
         // Half of them while a command is on its way or being carried out.
         let at = if dice.percent(50) {
-            wishes[dice.between(0, wishes.len() as u64) as usize] + dice.between(0, 2_500)
+            wishes[dice.place(wishes.len())] + dice.between(0, 2_500)
         } else {
             dice.between(0, LENGTH_MS)
         };
@@ -82,81 +93,105 @@ pub(super) fn draw(seed: u64) -> Plan {
     plan
 }
 
+/// One fault, and its end where it has one.
 fn fault(dice: &mut Dice, at: u64, plan: &mut Plan) {
-    let short = at + dice.between(10, 4_000);
-    let long = at + dice.between(1_000, 50_000);
-    let way = if dice.percent(50) { Way::Up } else { Way::Down };
-    let node = dice.between(0, 2) as usize;
     match dice.between(0, 20) {
+        0..=7 => link(dice, at, plan),
+        8..=13 => gateway(dice, at, plan),
+        14..=17 => cloud(dice, at, plan),
+        18 => clock(dice, at, plan),
+        _ => printer(dice, at, plan),
+    }
+}
+
+/// When a fault that lasts is over.
+fn later(dice: &mut Dice, at: u64) -> u64 {
+    at + dice.between(1_000, 50_000)
+}
+
+fn link(dice: &mut Dice, at: u64, plan: &mut Plan) {
+    let way = if dice.percent(50) { Way::Up } else { Way::Down };
+    match dice.between(0, 8) {
         0 => {
             let latency = Duration::from_millis(dice.between(1, 1_500));
             let bytes_per_s = dice.between(2_000, 200_000);
             plan.push((at, Action::Weather(Weather { latency, bytes_per_s })));
-            plan.push((long, Action::Weather(Weather::default())));
+            plan.push((later(dice, at), Action::Weather(Weather::default())));
         }
         1 => plan.push((at, Action::Cut)),
-        2 | 3 => plan.push((at, Action::CutAfter(way, dice.between(0, 3_000) as usize))),
+        2 | 3 => plan.push((at, Action::CutAfter(way, dice.place(3_000)))),
         4 | 5 => plan.push((at, Action::Silence(way))),
         6 => plan.push((at, Action::Hold(Duration::from_millis(dice.between(100, 40_000))))),
-        7 => {
-            let barrier =
-                if dice.percent(50) { Barrier::Refuses } else { Barrier::Swallows };
+        _ => {
+            let barrier = if dice.percent(50) { Barrier::Refuses } else { Barrier::Swallows };
             plan.push((at, Action::Bar(Some(barrier))));
             plan.push((at, Action::Cut));
-            plan.push((long, Action::Bar(None)));
+            plan.push((later(dice, at), Action::Bar(None)));
         }
-        8 | 9 => {
+    }
+}
+
+fn gateway(dice: &mut Dice, at: u64, plan: &mut Plan) {
+    match dice.between(0, 6) {
+        0 | 1 => {
             plan.push((at, Action::KillGateway));
-            plan.push((short, Action::StartGateway { boots: false }));
+            let again = at + dice.between(10, 4_000);
+            plan.push((again, Action::StartGateway { boots: false }));
         }
-        10 => {
+        2 => {
             plan.push((at, Action::StopGateway));
             plan.push((at + 6_000, Action::StartGateway { boots: false }));
         }
-        11 => {
+        3 => {
             plan.push((at, Action::PowerCut));
-            plan.push((long, Action::StartGateway { boots: true }));
+            plan.push((later(dice, at), Action::StartGateway { boots: true }));
         }
-        12 | 13 => {
-            plan.push((at, Action::TornWrite(dice.between(1, 2_000) as i64)));
-            plan.push((long, Action::StartGateway { boots: true }));
+        _ => {
+            plan.push((at, Action::TornWrite(dice.between(1, 2_000).cast_signed())));
+            plan.push((later(dice, at), Action::StartGateway { boots: true }));
         }
-        14 => {
-            plan.push((at, Action::KillNode { index: node, is_silent: dice.percent(40) }));
-            plan.push((long, Action::StartNode(node)));
+    }
+}
+
+fn cloud(dice: &mut Dice, at: u64, plan: &mut Plan) {
+    let index = dice.place(2);
+    match dice.between(0, 4) {
+        0 => {
+            plan.push((at, Action::KillNode { index, is_silent: dice.percent(40) }));
+            plan.push((later(dice, at), Action::StartNode(index)));
         }
-        15 => {
-            plan.push((at, Action::DrainNode(node)));
-            plan.push((at + 6_000 + dice.between(0, 9_000), Action::StartNode(node)));
+        1 => {
+            plan.push((at, Action::DrainNode(index)));
+            plan.push((at + 6_000 + dice.between(0, 9_000), Action::StartNode(index)));
         }
-        16 => {
+        2 => {
             plan.push((at, Action::DatabaseAway(true)));
-            plan.push((long, Action::DatabaseAway(false)));
+            plan.push((later(dice, at), Action::DatabaseAway(false)));
         }
-        17 => plan.push((at, Action::LoseAnswers(dice.between(1, 4)))),
-        18 => {
-            let year_ms = 31_557_600_000;
-            let skew = match dice.between(0, 4) {
-                0 => year_ms,
-                1 => -year_ms,
-                2 => 3_600_000,
-                _ => -3_600_000,
-            };
-            plan.push((at, Action::Skew(skew)));
-            if dice.percent(50) {
-                plan.push((long, Action::Skew(0)));
-            }
+        _ => plan.push((at, Action::LoseAnswers(dice.between(1, 4)))),
+    }
+}
+
+fn clock(dice: &mut Dice, at: u64, plan: &mut Plan) {
+    const YEAR_MS: i64 = 31_557_600_000;
+    const HOUR_MS: i64 = 3_600_000;
+    let skew = [YEAR_MS, -YEAR_MS, HOUR_MS, -HOUR_MS][dice.place(4)];
+    plan.push((at, Action::Skew(skew)));
+    if dice.percent(50) {
+        plan.push((later(dice, at), Action::Skew(0)));
+    }
+}
+
+fn printer(dice: &mut Dice, at: u64, plan: &mut Plan) {
+    match dice.between(0, 3) {
+        0 => plan.push((at, Action::PrinterPower)),
+        1 => {
+            plan.push((at, Action::Paper(false)));
+            plan.push((later(dice, at), Action::Paper(true)));
         }
-        _ => match dice.between(0, 3) {
-            0 => plan.push((at, Action::PrinterPower)),
-            1 => {
-                plan.push((at, Action::Paper(false)));
-                plan.push((long, Action::Paper(true)));
-            }
-            _ => {
-                plan.push((at, Action::Printer { is_reachable: false }));
-                plan.push((long, Action::Printer { is_reachable: true }));
-            }
-        },
+        _ => {
+            plan.push((at, Action::Printer { is_reachable: false }));
+            plan.push((later(dice, at), Action::Printer { is_reachable: true }));
+        }
     }
 }

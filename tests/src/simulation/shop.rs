@@ -159,8 +159,7 @@ impl Shop {
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let ambient = Ambient { wall_ms: clock::shop_ms, random: clock::random };
         let cloud_offset = CloudOffset::default();
-        let printer =
-            PrinterConfig::at("caisse", Target::Memory(self.plug.clone()), "epson-58");
+        let printer = PrinterConfig::at("caisse", Target::Memory(self.plug.clone()), "epson-58");
         let parts = Parts {
             journal: journal.clone(),
             printers: vec![printer],
@@ -182,7 +181,7 @@ impl Shop {
             jobs,
             cloud_offset,
             state,
-            pulse: Pulse::new(Duration::from_secs(60)),
+            pulse: Pulse::new(Duration::from_mins(1)),
         };
         let (path, token) = (self.path.clone(), stop.clone());
         tasks.spawn(async move {

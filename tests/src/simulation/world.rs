@@ -29,7 +29,7 @@ use super::shop::{Shop, punch};
 
 /// How long a healed world may take to become quiet. The longest usual wait between two
 /// tries is a minute; a suspicion or a printer may cost a few.
-const QUIET_WITHIN: Duration = Duration::from_secs(900);
+const QUIET_WITHIN: Duration = Duration::from_mins(15);
 
 /// Counts of what happened, for the line at the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -201,7 +201,7 @@ impl World {
         let not_after_ms = life.map(|life| asked_ms + i64::try_from(life.as_millis()).unwrap_or(0));
         let (company, gateway_id) = (self.company, self.gateway_id);
         // Half of them are asked for on a node, whose hub is told at once.
-        let node = clock::dice(|dice| dice.percent(50).then(|| dice.between(0, 2) as usize));
+        let node = clock::dice(|dice| dice.percent(50).then(|| dice.place(2)));
         let db = node.map_or_else(|| self.db.clone(), |index| self.cloud.db(index));
         let id = self.base.work(&db, async {
             let mut act = db.begin(&Actor::system(company, "simulation")).await?;
