@@ -53,6 +53,9 @@ step "unit, property and database tests, golden bytes"
 cargo test --workspace --all-features --lib --bins
 cargo test -p fournil-protocol --test wire
 
+step "simulation: fault schedules in virtual time"
+cargo test -p fournil-tests --test sim
+
 step "end-to-end tests"
 cargo test -p fournil-tests --test e2e
 
