@@ -59,6 +59,8 @@ pub(super) fn punch_count(world: &World) -> anyhow::Result<usize> {
 
 /// Compares everything.
 pub(super) fn check(world: &mut World) -> anyhow::Result<()> {
+    let lies = world.shop.lies();
+    ensure!(lies.is_empty(), "{}", lies.join("; "));
     punches(world)?;
     let states = states(world)?;
     prints(world, &states)?;

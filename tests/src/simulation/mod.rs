@@ -15,6 +15,7 @@
     reason = "its statements are about a schema that only it has"
 )]
 
+mod auditor;
 mod base;
 mod books;
 mod clock;

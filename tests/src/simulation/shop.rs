@@ -27,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::auditor::{Audited, Books};
 use super::clock;
 use super::node::{PUBLIC_NAME, Path};
 use crate::printer_sim::{Args, PrinterSim};
@@ -41,6 +42,7 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Shop {
     folder: tempfile::TempDir,
     path: Path,
+    books: Books,
     boots: u8,
     booted_at_ms: u64,
     pub(super) printer: Arc<PrinterSim>,
@@ -106,7 +108,7 @@ struct Running {
 
 impl Shop {
     /// A shop whose machine is enrolled in `folder` and off.
-    pub(super) fn new(folder: tempfile::TempDir, path: Path) -> Self {
+    pub(super) fn new(folder: tempfile::TempDir, path: Path, books: Books) -> Self {
         let args = Args { tcp: None, speed_mm_s: 100, ..Args::for_tests() };
         let printer = Arc::new(PrinterSim::unplugged(args));
         let is_reachable = Arc::new(std::sync::atomic::AtomicBool::new(true));
@@ -121,6 +123,7 @@ impl Shop {
         Self {
             folder,
             path,
+            books,
             boots: 0,
             booted_at_ms: 0,
             printer,
@@ -172,7 +175,7 @@ impl Shop {
         let (_, identity) = watch::channel(Arc::new(Identity::load(self.folder.path())?));
         let (state, _) = watch::channel(TunnelState::default());
         let terms = Terms {
-            log: journal.clone(),
+            log: Audited { journal: journal.clone(), books: self.books.clone() },
             identity,
             server_name: PUBLIC_NAME.to_owned(),
             incarnation: opened.incarnation,
@@ -216,6 +219,11 @@ impl Shop {
         if let Some(running) = &self.running {
             running.disk.left_bytes.store(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// What the cloud said that was not so.
+    pub(super) fn lies(&self) -> Vec<String> {
+        self.books.lies.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Events the cloud has not acknowledged; `None` while the daemon is down.

@@ -20,6 +20,7 @@ use fournil_protocol::enrol::{EnrolRequest, normalise_code, signed_bytes};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::auditor::Books;
 use super::base::Base;
 use super::books::{self, Wish, WishKind};
 use super::clock;
@@ -79,7 +80,9 @@ impl World {
         let db = base.db();
         let (company, gateway_id, folder) = base.work(&db, enrolled(&db))?;
         let cloud = Arc::new(Cloud::new(base, &["node-1", "node-2"]));
-        let mut shop = Shop::new(folder, Path(cloud.clone()));
+        let lies = Arc::default();
+        let books = Books { base: base.clone(), db: db.clone(), company, gateway_id, lies };
+        let mut shop = Shop::new(folder, Path(cloud.clone()), books);
         shop.start(true).await?;
         Ok(Self {
             base: base.clone(),
