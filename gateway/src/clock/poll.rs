@@ -32,7 +32,10 @@ use super::index::{Index, PunchStore};
 use super::layout::{AttendanceLayout, UserTable};
 use super::ledger::Ledger;
 use crate::seam::{Job, RecordError, Recorder};
+use crate::supervise::progress;
 
+/// What comes after a pause, up to the next word of the clock.
+const PAUSE_SLACK: Duration = Duration::from_mins(1);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
 
@@ -170,6 +173,7 @@ impl ClockPart {
     /// Waits between two sessions; a command to read ends the wait. Cancel safe: both
     /// receives leave what they did not take.
     async fn pause(&mut self, pause: Duration) {
+        progress(pause + PAUSE_SLACK);
         let until = Instant::now() + pause;
         let stop = self.stop.clone();
         while self.asked.is_empty() {

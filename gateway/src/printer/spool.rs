@@ -31,6 +31,7 @@ use super::queue::Entry;
 use super::render::render;
 use super::talk::{ANSWER_TIMEOUT, Talk};
 use crate::seam::{CloudOffset, Job, Recorder};
+use crate::supervise::progress;
 
 pub use super::delivery::Patience;
 
@@ -39,6 +40,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a printer that is not ready is asked again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 const HEARD_MAX: usize = 64;
+/// Longest time between two turns of the loop, or two looks at a job under way.
+const TURN_MAX: Duration = Duration::from_mins(2);
 
 /// Runs one printer until `stop`, or until the journal or the senders are gone.
 pub async fn run(
@@ -126,6 +129,7 @@ impl Spool {
     async fn work(&mut self) -> Result<(), Leave> {
         self.look().await;
         loop {
+            progress(TURN_MAX);
             self.desk.clear(&self.narrator).await?;
             self.answer_asked().await?;
             // What has not begun stays in the journal for the next start.

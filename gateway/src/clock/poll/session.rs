@@ -20,10 +20,12 @@ use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
 use crate::clock::link::Event;
 use crate::clock::visit::{self, Log, Plan, Reading};
 use crate::clock::wire::EVENT_PUNCH;
+use crate::supervise::progress;
 
 /// Events waiting to be recorded; when full, the clock waits.
 const EVENTS_MAX: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(30);
+const TURN_SLACK: Duration = Duration::from_mins(1);
 /// Even if the count says that nothing is new, the log is read this often.
 const FULL_READ_EVERY: Duration = Duration::from_mins(15);
 /// Events that only start a reading start at most one in this time.
@@ -91,6 +93,7 @@ impl ClockPart {
         let mut last_read = Instant::now();
         let mut next_read = last_read + self.until_next(hint);
         loop {
+            progress(HEARTBEAT + TURN_SLACK);
             let mut is_read_due = false;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
