@@ -107,7 +107,8 @@ impl CloudOffset {
     #[must_use]
     pub fn cloud_ms(&self, wall_ms: i64) -> Option<i64> {
         let Measured { offset_ms, since } = self.get()?;
-        let expected_ms = since.map(|(then_ms, moment)| then_ms.saturating_add(moment.elapsed_ms()));
+        let expected_ms =
+            since.map(|(then_ms, moment)| then_ms.saturating_add(moment.elapsed_ms()));
         let was_set = |expected_ms: &i64| expected_ms.abs_diff(wall_ms) > STEP_MS;
         Some(expected_ms.filter(was_set).unwrap_or(wall_ms).saturating_add(offset_ms))
     }

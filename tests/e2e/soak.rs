@@ -48,10 +48,8 @@ const JOURNAL: &str = "[journal]\nsegment_bytes = 262144\nreserve_bytes = 104857
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_week_of_traffic_leaves_memory_and_files_as_they_were() {
-    let weeks: usize = std::env::var("FOURNIL_SOAK_WEEKS")
-        .ok()
-        .and_then(|weeks| weeks.parse().ok())
-        .unwrap_or(0);
+    let weeks: usize =
+        std::env::var("FOURNIL_SOAK_WEEKS").ok().and_then(|weeks| weeks.parse().ok()).unwrap_or(0);
     let turns = if weeks == 0 { SHORT_TURNS } else { TURNS * weeks };
     let mut shop = Shop::open().await.unwrap();
     let path = shop.dir.path().join("gateway.toml");

@@ -92,6 +92,69 @@ async fn systemd_is_told_of_readiness_progress_reload_and_stop() {
     println!("an idle gateway stops in {:?}", began.elapsed());
 }
 
+/// A file system that can be frozen: whoever writes to it hangs until it thaws.
+struct Frozen {
+    mount: String,
+}
+
+impl Frozen {
+    fn mount(dir: &Path) -> Option<Self> {
+        let (image, mount) = (dir.join("image"), dir.join("state"));
+        std::fs::create_dir(&mount).unwrap();
+        std::fs::File::create(&image).unwrap().set_len(64 * 1024 * 1024).unwrap();
+        let (image, mount) = (image.display().to_string(), mount.display().to_string());
+        let made =
+            tell("mkfs.ext4", &["-q", &image]) && tell("mount", &["-o", "loop", &image, &mount]);
+        if !made {
+            let is_root = rustix::process::geteuid().is_root();
+            let is_ci = std::env::var_os("CI").is_some();
+            assert!(!(is_root && is_ci), "no file system could be mounted");
+            return None;
+        }
+        Some(Self { mount })
+    }
+
+    fn freeze(&self, how: &str) {
+        assert!(tell("fsfreeze", &[how, &self.mount]));
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        tell("fsfreeze", &["-u", &self.mount]);
+        tell("umount", &["-l", &self.mount]);
+    }
+}
+
+fn tell(program: &str, args: &[&str]) -> bool {
+    let told = std::process::Command::new(program).args(args).output();
+    told.is_ok_and(|done| done.status.success())
+}
+
+#[tokio::test]
+async fn the_watchdog_is_not_fed_while_the_disk_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Frozen::mount(dir.path()) else {
+        println!("SKIPPED: a disk that hangs needs a loop device and root");
+        return;
+    };
+    let socket = dir.path().join("notify");
+    let manager = Manager(UnixDatagram::bind(&socket).unwrap());
+    let mut spec = alone(dir.path(), "");
+    spec.env.push(("NOTIFY_SOCKET".into(), socket.display().to_string()));
+    spec.env.push(("WATCHDOG_USEC".into(), "3000000".into()));
+    let mut gateway = Daemon::start(spec).unwrap();
+    manager.hear("READY=1").await;
+    manager.hear("WATCHDOG=1").await;
+    disk.freeze("-f");
+    let (unfed, waited) = manager.hear("STATUS=n'avance plus").await;
+    assert!(unfed.contains("journal") && !unfed.contains("WATCHDOG=1"), "{unfed}");
+    assert!(waited < Duration::from_secs(15), "noticed after {waited:?}");
+    disk.freeze("-u");
+    manager.hear("WATCHDOG=1").await;
+    assert!(gateway.stop(STOP_MAX).await.unwrap().success());
+}
+
 async fn devices(shop: &Shop) -> Vec<String> {
     let (status, out, err) = shop.gateway_command(&["status", "--json"]).await.unwrap();
     assert_eq!(status, 0, "{err}");
@@ -186,8 +249,7 @@ async fn a_stop_in_the_middle_of_a_print_and_with_a_stalled_cloud_is_short_and_l
     let done = "select count(*) from commands where kind = 'print' and state = 'done'";
     let done = usize::try_from(shop.count(done).await.unwrap()).unwrap();
     assert!(printed <= 1 && done <= printed, "{printed} on paper, {done} called printed");
-    let (status, _, err) = run(gateway_spec(shop.dir.path(), &["journal", "verify"]).unwrap())
-        .await
-        .unwrap();
+    let (status, _, err) =
+        run(gateway_spec(shop.dir.path(), &["journal", "verify"]).unwrap()).await.unwrap();
     assert_eq!(status, 0, "{err}");
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::route::SeatName;
 use super::router::Attach;
-use crate::clock::{ClockConfig, ClockPart, PunchStore};
+use crate::clock::{ClockConfig, ClockPart, PunchStore, Surroundings};
 use crate::config::Config;
 use crate::printer::{self, PrinterConfig};
 use crate::seam::{CloudOffset, JOBS_MAX, Job, Recorder, WeakRecorder};
@@ -110,13 +110,14 @@ pub(super) fn start_one(
     let name = section.name().to_owned();
     let kept = match section.clone() {
         Section::Clock(clock) => {
-            let store = shared.store.clone();
+            let store = Some(shared.store.clone());
+            let around = Surroundings { store, cloud_offset: shared.cloud_offset.clone() };
             supervisor.moving(name, pulse, move |stop| {
                 let (clock, seat, health) = (clock.clone(), seat.clone(), told.clone());
-                let store = store.clone();
+                let around = around.clone();
                 async move {
                     let Some((recorder, jobs)) = seat.take(&stop).await? else { return Ok(()) };
-                    Ok(ClockPart::run(clock, recorder, jobs, health, store, stop).await?)
+                    Ok(ClockPart::run(clock, recorder, jobs, health, around, stop).await?)
                 }
             })
         }

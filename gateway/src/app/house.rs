@@ -20,14 +20,15 @@ use crate::clock::PunchStore;
 use crate::config::Config;
 use crate::journal::{self, Journal};
 use crate::seam::{self, CloudOffset};
-use crate::supervise::{Pulse, Supervisor};
+use crate::supervise::{Pulse, Supervisor, watch_every};
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::state::TunnelState;
 
-/// How often the journal shows that it can write, and how late it may be.
+/// How often the journal shows that it can write, or more often where the watchdog asks for
+/// it; it may miss two.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
-const PROBE_LATE: Duration = Duration::from_secs(30);
+const PROBES_LATE: u32 = 3;
 /// (Re)starts of devices waiting for the router.
 const ATTACHES_MAX: usize = 16;
 /// Status commands waiting; more stay in the journal.
@@ -116,9 +117,10 @@ impl House {
         };
         let token = stop.clone();
         supervisor.part("status", move || status.clone().run(token.clone()));
-        let pulse = Pulse::new(PROBE_LATE);
+        let every = PROBE_EVERY.min(watch_every());
+        let pulse = Pulse::new(every * PROBES_LATE);
         supervisor.watch("journal", pulse.clone());
-        supervisor.essential("probe", probe(self.journal, pulse, stop));
+        supervisor.essential("probe", probe(self.journal, every, pulse, stop));
         let (config, identity) = (self.config, self.identity);
         Running { config, identity, line: None, devices, shared, seats, roster }
     }
@@ -127,13 +129,13 @@ impl House {
 /// Shows the watchdog that the journal's writer lives and its disk answers. An answer that
 /// says no is one: a full or failed disk is not mended by a restart, and the journal comes
 /// back by itself; one that does not come is what a restart may help.
-async fn probe(journal: Journal, pulse: Pulse, stop: CancellationToken) {
-    let mut every = interval(PROBE_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+async fn probe(journal: Journal, every: Duration, pulse: Pulse, stop: CancellationToken) {
+    let mut turns = interval(every);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = every.tick() => {}
+            _ = turns.tick() => {}
         }
         if let Err(error) = journal.probe().await {
             tracing::error!(
@@ -142,6 +144,6 @@ async fn probe(journal: Journal, pulse: Pulse, stop: CancellationToken) {
                  le disque (dmesg)"
             );
         }
-        pulse.promise(PROBE_LATE);
+        pulse.promise(every * PROBES_LATE);
     }
 }

@@ -35,13 +35,13 @@ use crate::config::Config;
 use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
 use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
 use crate::supervise::{Failure, Pulse, Supervisor};
+use crate::tunnel::Tunnel;
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::session::Terms;
 use crate::tunnel::state::TunnelState;
 use crate::tunnel::target::Target;
 use crate::tunnel::trust::Trust;
-use crate::tunnel::Tunnel;
 use change::Line;
 pub use health::{disk_free_bytes, resident_bytes};
 use house::House;
@@ -65,10 +65,7 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
 
 /// Runs until a signal or a failure ends it. `reread` answers SIGHUP with a configuration
 /// that is good, or with none.
-pub async fn run(
-    config: Config,
-    mut reread: impl FnMut() -> Option<Config>,
-) -> anyhow::Result<()> {
+pub async fn run(config: Config, mut reread: impl FnMut() -> Option<Config>) -> anyhow::Result<()> {
     let identity = Identity::load(&config.state_dir)?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()

@@ -21,8 +21,8 @@ pub(super) use bulk::{CHUNK_BYTES_MAX, Table, smaller_chunk};
 use super::config::{CommKey, Target};
 use super::layout::{ClockTime, Sizes};
 use super::link::{Event, Link, LinkEnd};
-use crate::supervise::progress;
 use super::wire::{self, EVENT_PUNCH, Frame, WireError, code, next_reply, u32_at};
+use crate::supervise::progress;
 
 /// What a part does between two answers of its clock.
 const TURN_SLACK: Duration = Duration::from_mins(1);

@@ -10,9 +10,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    FallocateFlags, FlockOperation, StatVfsMountFlags, fallocate, flock, fstatvfs,
-};
+use rustix::fs::{FallocateFlags, FlockOperation, StatVfsMountFlags, fallocate, flock, fstatvfs};
 use rustix::io::Errno;
 
 use super::JournalError;

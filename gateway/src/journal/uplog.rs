@@ -55,9 +55,7 @@ impl UpLog {
         self.last = self.last.max(seq);
         let is_whole = !std::mem::take(&mut self.is_interrupted);
         match self.spans.last_mut() {
-            Some(span)
-                if is_whole && span.segment == place.segment && span.last + 1 == seq =>
-            {
+            Some(span) if is_whole && span.segment == place.segment && span.last + 1 == seq => {
                 span.last = seq;
                 span.bytes += bytes;
                 if (seq - span.first).is_multiple_of(MARK_EVERY) {

@@ -22,9 +22,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use keep::{Keeper, panic_text};
 pub use keep::Kept;
+use keep::{Keeper, panic_text};
 pub use pulse::{Pulse, progress};
+pub use systemd::watch_every;
 
 use crate::tunnel::ambient::Ambient;
 

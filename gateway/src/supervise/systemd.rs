@@ -8,8 +8,8 @@ use sd_notify::NotifyState;
 const WATCH_EVERY: Duration = Duration::from_secs(10);
 const WATCH_EVERY_MIN: Duration = Duration::from_millis(100);
 
-/// A third of what the unit's `WatchdogSec=` allows.
-pub(super) fn watch_every() -> Duration {
+/// How often promises are looked at: a third of what the unit's `WatchdogSec=` allows.
+pub fn watch_every() -> Duration {
     let asked = sd_notify::watchdog_enabled().map(|period| period / 3);
     asked.unwrap_or(WATCH_EVERY).max(WATCH_EVERY_MIN)
 }

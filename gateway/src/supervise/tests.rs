@@ -153,8 +153,16 @@ async fn an_essential_part_that_hangs_ends_the_process() {
 async fn a_part_stuck_inside_a_call_that_blocks_ends_the_process() {
     let (unblock, blocked) = std::sync::mpsc::channel::<()>();
     let blocked = Arc::new(std::sync::Mutex::new(blocked));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap();
+    // Where the blocked thread was the one that kept the timers, none of them would ring, and
+    // only systemd's watchdog is left. Here somebody else is always awake.
+    runtime.spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
     let ended = runtime.spawn(async move {
         let mut supervisor = supervisor();
         supervisor.moving("serial", Pulse::new(Duration::ZERO), move |_| {

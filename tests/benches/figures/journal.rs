@@ -50,7 +50,7 @@ pub(super) async fn rows(floor: f64) -> anyhow::Result<()> {
     let journal = open(folder.path())?;
     let took = milliseconds(began.elapsed());
     let (events, bytes) = (stat.unacked_events, megabytes(stat.segment_bytes));
-    println!("journal: start with {events} unsent punches ({bytes:.0} MB){:>12.0} ms", took);
+    println!("journal: start with {events} unsent punches ({bytes:.0} MB) {took:>8.0} ms");
     journal.close().await?;
     Ok(())
 }

@@ -279,8 +279,7 @@ fn event(seq: u64, body: Body) -> Vec<u8> {
 
 /// One whose box had measured our time minus its own.
 fn event_with_offset(seq: u64, body: Body, cloud_offset_ms: Option<i64>) -> Vec<u8> {
-    let recorded =
-        Some(Stamp { wall_ms: 1_795_478_400_000, cloud_offset_ms, ..Stamp::default() });
+    let recorded = Some(Stamp { wall_ms: 1_795_478_400_000, cloud_offset_ms, ..Stamp::default() });
     Event { seq, recorded, body: Some(body) }.encode_to_vec()
 }
 

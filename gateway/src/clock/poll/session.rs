@@ -206,7 +206,7 @@ impl ClockPart {
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
         let time = unless_refused(session.time().await)?;
-        let now = self.now_local(crate::time::now());
+        let now = self.now_local(self.now());
         self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
         Ok(())
     }
@@ -275,7 +275,7 @@ impl ClockPart {
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
             chunk_bytes: self.memory.chunk_bytes,
             lock: self.config.lock_while_reading,
-            now: self.now_local(crate::time::now()),
+            now: self.now_local(self.now()),
         }
     }
 
@@ -331,7 +331,7 @@ impl ClockPart {
         pass: &mut Pass,
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
-        let now = crate::time::now();
+        let now = self.now();
         let users = self.memory.users.clone().unwrap_or_default();
         let records = layout.decode_all(part, &users);
         let met =
@@ -352,10 +352,10 @@ impl ClockPart {
             ack.send();
             return Hint::Nothing;
         }
-        let users = self.memory.users.clone().unwrap_or_default();
+        let (users, now) = (self.memory.users.clone().unwrap_or_default(), self.now());
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
-            Some(live) => self.memory.ledger.judge_live(&live, &users, origin, crate::time::now()),
+            Some(live) => self.memory.ledger.judge_live(&live, &users, origin, now),
         };
         // Whatever became of the event, the log has changed.
         self.memory.settled = None;

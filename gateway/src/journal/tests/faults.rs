@@ -37,10 +37,8 @@ impl Day {
     /// the disk is read again first.
     fn ask(&mut self, act: impl FnOnce(&mut Engine) -> Result<(), RecordError>) -> bool {
         if self.engine.as_ref().is_none_or(|engine| engine.failed.is_some()) {
-            self.engine = match self.bench.setting().open(Why::Recovery) {
-                Ok((engine, _)) => Some(engine),
-                Err(_) => None,
-            };
+            let opened = self.bench.setting().open(Why::Recovery);
+            self.engine = opened.ok().map(|(engine, _)| engine);
         }
         let Some(engine) = &mut self.engine else {
             self.refused += 1;

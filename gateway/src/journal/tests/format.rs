@@ -7,8 +7,8 @@ use super::{Bench, punch};
 use crate::cli::journal::{JournalCommand, run};
 use crate::journal::framing::{NO_HASH, OVERHEAD, Parsed, find_next, parse, write};
 use crate::journal::record::{
-    Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened, Record,
-    UpAcked,
+    Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened,
+    Record, UpAcked,
 };
 
 /// Written by 0.1.0. These lines may be added to, never changed.

@@ -99,9 +99,9 @@ impl FaultyDisk {
         let mut faults = self.0.lock().unwrap();
         let number = faults.operations;
         faults.operations += 1;
-        let planned = faults.plan.filter(|(from, many, _)| {
-            number >= *from && number < from.saturating_add(*many)
-        });
+        let planned = faults
+            .plan
+            .filter(|(from, many, _)| number >= *from && number < from.saturating_add(*many));
         faults.is_dead.then_some(Failure::Io).or(planned.map(|(_, _, failure)| failure))
     }
 

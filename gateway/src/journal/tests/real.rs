@@ -59,10 +59,7 @@ impl Small {
         })
     }
 
-    fn mount(
-        what: &str,
-        mount_on: impl FnOnce(&Path, &str) -> Result<(), String>,
-    ) -> Option<Self> {
+    fn mount(what: &str, mount_on: impl FnOnce(&Path, &str) -> Result<(), String>) -> Option<Self> {
         let mut bench = Bench::new();
         bench.config.segment_bytes = 256 * 1024;
         bench.config.reserve_bytes = MIB;
