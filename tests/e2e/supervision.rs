@@ -174,6 +174,7 @@ async fn a_new_configuration_changes_what_it_names_and_nothing_else() {
     write_config(shop.dir.path(), &format!("{first}\n[[printer]]\nname = \"bureau\"\n"));
     signal(&shop.gateway, Signal::HUP);
     shop.gateway.wait_for_line("garde la précédente", PATIENCE).await.unwrap();
+    write_config(shop.dir.path(), &first);
     assert_eq!(devices(&shop).await, ["pointeuse", "caisse"]);
 
     // A printer that comes, and a clock that goes.

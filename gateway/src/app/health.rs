@@ -49,7 +49,7 @@ impl HealthReporter {
                 () = stop.cancelled() => return,
                 () = sleep_until(next) => {}
                 Ok(()) = self.devices.changed() => {
-                    devices = self.devices.borrow_and_update().clone();
+                    devices.clone_from(&self.devices.borrow_and_update());
                 }
                 () = changed(&mut devices) => {
                     sleep(SETTLE).await;

@@ -271,6 +271,26 @@ async fn without_the_clouds_time_nothing_with_a_deadline_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_neither_ends_a_deadline_nor_holds_it_open() {
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    for step_ms in [YEAR_MS, -YEAR_MS, 0] {
+        let offset = CloudOffset::default();
+        // Measured before the step; this shop's wall clock reads 1,000,000 and stands still.
+        offset.measured(step_ms, 1_000_000 - step_ms);
+        let mut shop = shop_at(offset);
+        let mut jobs = shop.attach(1).await;
+        let good = shop.print("caisse", 1_030_000).await;
+        assert_eq!(jobs.recv().await.unwrap().id, good, "expired by a step of {step_ms} ms");
+        // Nobody takes these two in time.
+        let (full, late) = (shop.print("caisse", 0).await, shop.print("caisse", 1_020_000).await);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(shop.outcome(late).await.0, CommandState::Expired, "held open by {step_ms} ms");
+        assert_eq!(jobs.recv().await.unwrap().id, full);
+        shop.stop.cancel();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drawer_that_no_printer_takes_expires_within_seconds() {
     let mut shop = shop();
     let drawer = shop.drawer().await;
