@@ -17,7 +17,7 @@ const START_WITHIN: Duration = Duration::from_mins(2);
 /// How long an aborted part may take to let go. One that does not is stuck inside a call
 /// that blocks, and only the end of the process frees it. Where that call holds the thread
 /// that keeps the timers, nothing here wakes up: systemd's watchdog ends the process.
-const ABORT_WAIT: Duration = Duration::from_secs(5);
+const ABORT_WAIT: Duration = Duration::from_secs(2);
 
 /// A running part, to end it alone.
 #[derive(Debug, Clone)]

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+/// How often a promise is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 tokio::task_local! {
     /// Of the part that this task runs.
     static OWN: Pulse;
@@ -61,7 +64,8 @@ impl Pulse {
         while !self.is_late() {
             let due = Duration::from_millis(self.due_ms.load(Ordering::Relaxed));
             let left = due.saturating_sub(self.start.elapsed());
-            sleep(left + Duration::from_millis(1)).await;
+            // A later promise may be shorter than the one that is slept on.
+            sleep(left.min(LOOK_EVERY) + Duration::from_millis(1)).await;
         }
     }
 }
