@@ -192,8 +192,6 @@ async fn a_new_configuration_changes_what_it_names_and_nothing_else() {
     assert!(line.contains("bureau ajouté") && line.contains("pointeuse arrêté"), "{line}");
     assert!(!line.contains("caisse"), "a device that did not change was touched: {line}");
     assert_eq!(devices(&shop).await, ["caisse", "bureau"]);
-    // The level of the log is another one at once.
-    shop.gateway.wait_for_line("DEBUG", PATIENCE).await.unwrap();
     let sessions = shop.count("select count(*) from gateway_sessions").await.unwrap();
     assert_eq!(sessions, 1, "the tunnel was touched");
 
@@ -204,6 +202,8 @@ async fn a_new_configuration_changes_what_it_names_and_nothing_else() {
     shop.until("a session the new way", "select count(*) = 2 as ok from gateway_sessions")
         .await
         .unwrap();
+    // The level of the log is another one since.
+    shop.gateway.wait_for_line("DEBUG", PATIENCE).await.unwrap();
     shop.wire.cut();
     let mut till = Till::open(shop.owner().await.unwrap()).await.unwrap();
     let good = till.plenty().unwrap();
