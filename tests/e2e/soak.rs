@@ -65,7 +65,8 @@ async fn a_week_of_traffic_leaves_memory_and_files_as_they_were() {
     shop.gateway.restart().unwrap();
     let pid = shop.gateway.pid().unwrap();
     // More than a week sells.
-    let plenty = "update stock_items set quantity = quantity + 100000, value = value + 100000";
+    let plenty = "update stock_items set quantity = quantity + 100000, value = value + 100000;
+         update stock_balances set quantity = quantity + 100000";
     sqlx::raw_sql(plenty).execute(&shop.db).await.unwrap();
     let mut till = Till::open(shop.owner().await.unwrap()).await.unwrap();
     let began = Instant::now();
