@@ -16,3 +16,5 @@ mod faults;
 mod journey;
 mod printer;
 mod pyzk;
+mod soak;
+mod supervision;

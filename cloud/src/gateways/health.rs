@@ -13,11 +13,13 @@ pub(super) const HEALTH_TOPIC: &str = "gateway-health";
 /// Devices of one shop; what is over is not kept.
 const DEVICES_MAX: usize = 32;
 
-/// The newest word on a box and its devices replaces the one before.
+/// The newest word on a box and its devices replaces the one before. `clock_offset_ms` is
+/// our time minus the box's, as it had measured it.
 pub async fn record_health(
     act: &mut Act,
     gateway_id: Uuid,
     health: &Health,
+    clock_offset_ms: Option<i64>,
 ) -> Result<(), DbError> {
     let company = act.company();
     let box_row = BoxRow {
@@ -27,6 +29,7 @@ pub async fn record_health(
         uptime_s: health.uptime_s,
         resident_bytes: health.resident_bytes,
         software: &health.software,
+        clock_offset_ms,
     };
     sql::put_box(act.connection(), company, gateway_id, &box_row).await?;
     let devices = health.devices.iter().take(DEVICES_MAX);

@@ -287,6 +287,27 @@ fn suspect(known: &Known, hello: &Hello) -> Option<Suspicion> {
     (is_same_place && is_told && head.hash != hello.up.head_hash).then_some(Suspicion::Fork)
 }
 
+/// How the clock of a shop's box stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClockState {
+    Right,
+    Warn,
+    Alarm,
+}
+
+/// From here on the box should be looked after, and from here on at once, milliseconds.
+const CLOCK_WARN_MS: u64 = 2_000;
+const CLOCK_ALARM_MS: u64 = 60_000;
+
+/// Judges our time minus the box's.
+pub(super) const fn clock_state(offset_ms: i64) -> ClockState {
+    match offset_ms.unsigned_abs() {
+        CLOCK_ALARM_MS.. => ClockState::Alarm,
+        CLOCK_WARN_MS.. => ClockState::Warn,
+        _ => ClockState::Right,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use fournil_protocol::hello::{DownHead, UpHead};

@@ -16,6 +16,13 @@ pub(super) struct Seat {
     pub(super) jobs: Option<mpsc::Sender<Job>>,
 }
 
+/// A configured device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SeatName {
+    pub(super) name: String,
+    pub(super) kind: DeviceKind,
+}
+
 /// What to do with a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {

@@ -1,5 +1,5 @@
 //! The daemon's parts around a journal, without process, signals and sockets: what a
-//! simulation runs in its own time. The wiring is that of [`super::House`], for printers.
+//! simulation runs in its own time. The wiring is that of [`super::house::House`], for printers.
 
 use fournil_protocol::event::{DeviceHealth, DeviceKind};
 use tokio::sync::{mpsc, watch};
@@ -7,9 +7,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::begun::Begun;
-use super::route::Seat;
+use super::house::{ATTACHES_MAX, STATUS_MAX};
+use super::route::SeatName;
 use super::router::{Attach, Router};
-use super::{ATTACHES_MAX, STATUS_MAX, stale_drawers};
+use super::stale_drawers;
 use crate::journal::Journal;
 use crate::printer::PrinterConfig;
 use crate::printer::spool::{Patience, run_with};
@@ -42,14 +43,13 @@ impl Parts {
         tasks.spawn(async move { journal.serve(served).await });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, _) = mpsc::channel(STATUS_MAX);
-        let seats = self.printers.iter().map(|printer| Seat {
-            name: printer.name.clone(),
-            kind: DeviceKind::Printer,
-            jobs: None,
-        });
+        let seats = self
+            .printers
+            .iter()
+            .map(|printer| SeatName { name: printer.name.clone(), kind: DeviceKind::Printer });
+        let (_, seated) = watch::channel(seats.collect());
         let (ambient, offset) = (self.ambient, self.cloud_offset.clone());
-        let mut router =
-            Router::new(self.journal, begun, seats.collect(), ambient, offset, ask_status);
+        let mut router = Router::new(self.journal, begun, seated, ambient, offset, ask_status);
         router.stale = stale;
         let (jobs, fresh) = mpsc::channel(JOBS_MAX);
         tasks.spawn(router.run(fresh, attached, self.stop.clone()));

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::route::Seat;
+use super::route::SeatName;
 use super::router::{Attach, Router};
 use super::status::StatusServer;
 use crate::config::{self, Config, Sources};
@@ -31,6 +31,7 @@ struct Shop {
     recorder: Recorder,
     fresh: mpsc::Sender<Job>,
     attach: mpsc::Sender<Attach>,
+    seats: watch::Sender<Vec<SeatName>>,
     status: mpsc::Receiver<Uuid>,
     stop: CancellationToken,
     next_seq: u64,
@@ -79,14 +80,17 @@ fn open_at(
     let (fresh, fresh_in) = mpsc::channel(8);
     let (attach, attached) = mpsc::channel(8);
     let (ask, status) = mpsc::channel(1);
-    let seat = |name: &str| Seat { name: name.into(), kind: DeviceKind::Printer, jobs: None };
-    let seats = vec![seat("caisse"), seat("cuisine")];
+    let (seats, seated) = watch::channel(vec![seat("caisse"), seat("cuisine")]);
     let ambient = Ambient { wall_ms: || 1_000_000, random: || 0 };
-    let mut router = Router::new(journal.clone(), begun, seats, ambient, offset, ask);
+    let mut router = Router::new(journal.clone(), begun, seated, ambient, offset, ask);
     router.stale = stale;
     let stop = CancellationToken::new();
     tokio::spawn(router.run(fresh_in, attached, stop.clone()));
-    Shop { journal, recorder, fresh, attach, status, stop, next_seq, folder }
+    Shop { journal, recorder, fresh, attach, seats, status, stop, next_seq, folder }
+}
+
+fn seat(name: &str) -> SeatName {
+    SeatName { name: name.into(), kind: DeviceKind::Printer }
 }
 
 impl Shop {
@@ -267,6 +271,26 @@ async fn without_the_clouds_time_nothing_with_a_deadline_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_neither_ends_a_deadline_nor_holds_it_open() {
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    for step_ms in [YEAR_MS, -YEAR_MS, 0] {
+        let offset = CloudOffset::default();
+        // Measured before the step; this shop's wall clock reads 1,000,000 and stands still.
+        offset.measured(step_ms, 1_000_000 - step_ms);
+        let mut shop = shop_at(offset);
+        let mut jobs = shop.attach(1).await;
+        let good = shop.print("caisse", 1_030_000).await;
+        assert_eq!(jobs.recv().await.unwrap().id, good, "expired by a step of {step_ms} ms");
+        // Nobody takes these two in time.
+        let (full, late) = (shop.print("caisse", 0).await, shop.print("caisse", 1_020_000).await);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(shop.outcome(late).await.0, CommandState::Expired, "held open by {step_ms} ms");
+        assert_eq!(jobs.recv().await.unwrap().id, full);
+        shop.stop.cancel();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drawer_that_no_printer_takes_expires_within_seconds() {
     let mut shop = shop();
     let drawer = shop.drawer().await;
@@ -291,6 +315,27 @@ async fn a_drawer_of_before_this_start_is_not_opened() {
     assert_eq!(jobs.recv().await.unwrap().id, drawer);
 }
 
+#[tokio::test]
+async fn a_device_that_goes_is_told_of_and_one_that_comes_is_served() {
+    let mut shop = shop();
+    let mut jobs = shop.attach(8).await;
+    let (begun, waiting) = (shop.print("caisse", 0).await, shop.print("caisse", 0).await);
+    for _ in 0..2 {
+        jobs.recv().await.unwrap();
+    }
+    shop.recorder.begin(begun, 1, "caisse").await.unwrap();
+    let early = shop.print("bureau", 0).await;
+    assert_eq!(shop.outcome(early).await, (CommandState::Failed, "no-such-device".to_owned()));
+    // The part of the new one may be there before its seat.
+    drop(jobs);
+    let mut jobs = shop.attach_to("bureau", 8).await;
+    shop.seats.send_replace(vec![seat("cuisine"), seat("bureau")]);
+    assert_eq!(shop.outcome(begun).await, (CommandState::InDoubt, "no-such-device".to_owned()));
+    assert_eq!(shop.outcome(waiting).await, (CommandState::Failed, "no-such-device".to_owned()));
+    let receipt = shop.print("bureau", 0).await;
+    assert_eq!(jobs.recv().await.unwrap().id, receipt);
+}
+
 fn identity(state: &std::path::Path) -> Arc<Identity> {
     let key = PendingKey::take_up(state).unwrap();
     let enrolled = Enrolled {
@@ -312,7 +357,7 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
     let mut supervisor = Supervisor::new(Ambient::system());
     let (_identities, identity) = watch::channel(identity(state.path()));
     let (_jobs, fresh) = mpsc::channel(1);
-    let house = super::House {
+    let house = super::house::House {
         config: config_in(state.path()),
         journal: journal.clone(),
         identity,
@@ -323,7 +368,7 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
     };
     house.start(&mut supervisor, fresh, watch::channel(TunnelState::default()).1);
     let stop = supervisor.soft();
-    let mut running = tokio::spawn(supervisor.run(|| {}));
+    let mut running = tokio::spawn(supervisor.run(|_| {}));
     let ended = tokio::time::timeout(Duration::from_millis(500), &mut running).await;
     assert!(ended.is_err(), "it ended by itself: {ended:?}");
     stop.cancel();
@@ -341,7 +386,7 @@ async fn the_status_is_told_while_the_journal_is_broken() {
         journal: journal.clone(),
         identity,
         tunnel: watch::channel(TunnelState::default()).1,
-        devices: Vec::new(),
+        devices: watch::channel(Vec::new()).1,
         began: tokio::time::Instant::now(),
     };
     let well = server.status().await;

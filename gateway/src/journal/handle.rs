@@ -192,7 +192,13 @@ impl Journal {
         self.ask(|reply| Ask::Pending { skip, jobs_max, reply }).await
     }
 
-    /// How the journal stands. An answer also proves that the writer lives.
+    /// Shows that the writer lives (it answers) and that the disk takes what it is given (it
+    /// says yes).
+    pub async fn probe(&self) -> Result<(), RecordError> {
+        self.ask(|reply| Ask::Probe { reply }).await
+    }
+
+    /// How the journal stands.
     pub async fn stat(&self) -> Result<JournalStat, RecordError> {
         self.ask(|reply| Ask::Stat { reply }).await
     }

@@ -45,6 +45,7 @@ pub(super) enum Ask {
     Read { from: u64, limit: ReadLimit, reply: Reply<EventRun> },
     Heads { reply: Reply<(UpHead, DownHead)> },
     Pending { skip: HashSet<Uuid>, jobs_max: usize, reply: Reply<Vec<Job>> },
+    Probe { reply: Reply<()> },
     Stat { reply: Reply<JournalStat> },
     Close { reply: Reply<()> },
 }
@@ -138,6 +139,7 @@ impl Writer {
             Ask::Read { .. }
             | Ask::Heads { .. }
             | Ask::Pending { .. }
+            | Ask::Probe { .. }
             | Ask::Stat { .. }
             | Ask::Close { .. } => {
                 // Only what is durable may be shown: an event that was sent and then lost
@@ -170,6 +172,7 @@ impl Writer {
                 }
                 reply(jobs);
             }
+            Ask::Probe { reply } => reply(alive.and_then(|()| self.engine.probe())),
             Ask::Stat { reply } => reply(alive.map(|()| self.engine.stat())),
             _ => {}
         }
@@ -238,7 +241,13 @@ impl Writer {
     }
 
     fn close(&mut self) -> Result<(), RecordError> {
-        let closed = Closed { wall_ms: self.setting.time.wall_ms() };
+        let age = self.engine.age();
+        let closed = Closed {
+            wall_ms: self.setting.time.wall_ms(),
+            lived_ms: age.lived_ms,
+            boot_id: age.boot_id.to_vec(),
+            boot_ms: age.boot_ms,
+        };
         self.engine.stage(closed, Need::Vital)?;
         self.engine.commit()
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod baseline;
+mod journal;
 
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ async fn figures() -> anyhow::Result<()> {
     let (mut from_commit, mut from_click) = measure_receipts(&shop).await?;
     row("command committed to first bytes at the printer", &mut from_commit, floor);
     row("sale asked for to first bytes at the printer", &mut from_click, floor);
+    journal::rows(baseline.sync_ms()).await?;
     println!("(ratio: p50 over TLS WebSocket echo + one commit + one fdatasync = {floor:.2} ms)");
 
     let pid = shop.gateway.pid().context("the gateway runs")?;

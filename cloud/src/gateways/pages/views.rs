@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::gateways::model::{Kind, State};
+use crate::gateways::model::{ClockState, Kind, State, clock_state};
 use crate::gateways::reasons::{evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::i18n::{Message, Texts};
@@ -55,6 +55,8 @@ pub(super) struct GatewayView {
     pub(super) fingerprint: String,
     pub(super) journal_pending: Option<i64>,
     pub(super) disk: Option<String>,
+    /// How its clock stands, once it has measured.
+    pub(super) clock: Option<ClockView>,
     pub(super) unsettled: i64,
     pub(super) code_expires: Option<At>,
     pub(super) devices: Vec<DeviceView>,
@@ -76,6 +78,16 @@ impl GatewayView {
     pub(super) fn is_online(&self) -> bool {
         self.live == "online"
     }
+}
+
+/// The clock of the box itself.
+#[derive(Debug, Clone)]
+pub(super) struct ClockView {
+    /// Machine word: `right`, `warn`, `alarm`.
+    pub(super) state: &'static str,
+    pub(super) shown: String,
+    /// What it means and what to do, with the style of the notice.
+    pub(super) remedy: Option<(&'static str, String)>,
 }
 
 /// A device's line.
@@ -126,6 +138,7 @@ pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -
         disk: row.disk_free_bytes.map(|bytes| {
             texts.with("gateways-disk-value", &[("mib", (bytes / 1_048_576).to_string())])
         }),
+        clock: row.clock_offset_ms.map(|offset_ms| clock(offset_ms, texts)),
         unsettled: row.unsettled,
         code_expires: row.code_expires_at.map(|expires| at(expires, zone)),
         devices: own.map(|line| device(line, zone, texts)).collect(),
@@ -150,6 +163,26 @@ fn remedy(row: &GatewayRow, live: &str, texts: &Texts) -> Option<String> {
             Some(texts.with("gateways-read-only-remedy", &[("reason", reason)]))
         }
         _ => None,
+    }
+}
+
+fn clock(offset_ms: i64, texts: &Texts) -> ClockView {
+    let seconds = (offset_ms.unsigned_abs() / 1_000).to_string();
+    let way = if offset_ms < 0 { "gateways-clock-ahead" } else { "gateways-clock-behind" };
+    let shown = texts.with(way, &[("seconds", seconds)]);
+    let remedy = |id: &str| texts.with(id, &[("error", shown.clone())]);
+    match clock_state(offset_ms) {
+        ClockState::Right => {
+            ClockView { state: "right", shown: texts.get("gateways-clock-right"), remedy: None }
+        }
+        ClockState::Warn => {
+            let remedy = Some(("notice--warn", remedy("gateways-clock-warn")));
+            ClockView { state: "warn", shown, remedy }
+        }
+        ClockState::Alarm => {
+            let remedy = Some(("notice--bad", remedy("gateways-clock-alarm")));
+            ClockView { state: "alarm", shown, remedy }
+        }
     }
 }
 

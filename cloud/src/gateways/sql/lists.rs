@@ -26,6 +26,8 @@ pub(in crate::gateways) struct GatewayRow {
     pub(in crate::gateways) peer: Option<String>,
     pub(in crate::gateways) journal_pending: Option<i64>,
     pub(in crate::gateways) disk_free_bytes: Option<i64>,
+    /// Our time minus the box's.
+    pub(in crate::gateways) clock_offset_ms: Option<i64>,
     pub(in crate::gateways) code_expires_at: Option<DateTime<Utc>>,
     pub(in crate::gateways) unsettled: i64,
 }
@@ -46,6 +48,7 @@ pub(in crate::gateways) async fn gateways(
                   coalesce(s.heard_at, s.ended_at, n.heartbeat_at, s.since) as heard_at,
                   s.peer as "peer?",
                   h.journal_pending as "journal_pending?", h.disk_free_bytes as "disk_free_bytes?",
+                  h.clock_offset_ms as "clock_offset_ms?",
                   (select max(c.expires_at) from enrolment_codes c
                    where c.company_id = g.company_id and c.gateway_id = g.gateway_id
                      and c.redeemed_at is null and c.expires_at > now()) as code_expires_at,

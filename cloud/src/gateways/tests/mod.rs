@@ -274,7 +274,12 @@ fn punch(number: u64) -> Punch {
 }
 
 fn event(seq: u64, body: Body) -> Vec<u8> {
-    let recorded = Some(Stamp { wall_ms: 1_795_478_400_000, ..Stamp::default() });
+    event_with_offset(seq, body, None)
+}
+
+/// One whose box had measured our time minus its own.
+fn event_with_offset(seq: u64, body: Body, cloud_offset_ms: Option<i64>) -> Vec<u8> {
+    let recorded = Some(Stamp { wall_ms: 1_795_478_400_000, cloud_offset_ms, ..Stamp::default() });
     Event { seq, recorded, body: Some(body) }.encode_to_vec()
 }
 

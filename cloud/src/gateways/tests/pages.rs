@@ -262,7 +262,7 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     let health = Health { devices: vec![printer], journal_pending: 12, ..Health::default() };
     let told = Notice { severity: 2, code: "journal-quarantined".into(), ..Notice::default() };
     let events = vec![
-        event(1, Body::Health(health)),
+        event_with_offset(1, Body::Health(health), Some(-75_000)),
         event(2, Body::Notice(told)),
         event(3, report(id, CommandState::Started, "", Evidence::None)),
         event(4, report(id, CommandState::InDoubt, "restarted", Evidence::None)),
@@ -275,6 +275,17 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     assert!(shown.contains("data-command-state=\"in_doubt\""));
     assert!(shown.contains("data-notice=\"journal-quarantined\""));
     assert!(shown.contains("data-journal-pending>12<"));
+    assert!(shown.contains("data-box-clock=\"alarm\""), "{shown}");
+    assert!(shown.contains("avance de 75 s"));
+    assert!(owner.page("/gateways").await.contains("data-box-clock=\"alarm\""));
+    for (seq, offset_ms, seen) in [(5, 2_000, Some("warn")), (6, 1_999, None)] {
+        let told = event_with_offset(seq, Body::Health(Health::default()), Some(offset_ms));
+        shop.send(Kind::Events(Events { epoch: 7, events: vec![told] })).await;
+        shop.await_up_ack(seq).await;
+        let shown = owner.page(&page).await;
+        let state = shown.split("data-box-clock=\"").nth(1).and_then(|rest| rest.split('"').next());
+        assert_eq!(state, seen, "at {offset_ms} ms");
+    }
     assert!(owner.page(&format!("{page}/commands/{id}")).await.contains("Incertaine"));
     let settle = format!("{page}/commands/{id}/settle");
     assert_eq!(owner.submit(&page, &settle, &[("happened", "no")]).await.status, 303);

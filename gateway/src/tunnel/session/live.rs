@@ -382,8 +382,14 @@ impl<'a, L: Log> Live<'a, L> {
             t2_ms: pong.t2_ms,
             elapsed_ms: millis(now - sent),
         };
+        let wall_ms = (self.terms.ambient.wall_ms)();
+        if self.offset.note_clocks(wall_ms, millis(now - self.began)) {
+            // Set while the ping was out: the exchange tells of a clock that is gone. What was
+            // measured before goes by the time that passed, until the next ping.
+            return;
+        }
         if let Some(best) = self.offset.add(exchange) {
-            self.terms.cloud_offset.set_ms(best.offset_ms);
+            self.terms.cloud_offset.measured(best.offset_ms, wall_ms);
             self.terms.log.set_cloud_offset_ms(best.offset_ms);
             self.terms.state.send_modify(|state| {
                 state.cloud_offset_ms = Some(best.offset_ms);
@@ -446,10 +452,10 @@ fn seed_offset<L>(terms: &Terms<L>, server_time_ms: i64) {
     if server_time_ms <= 0 {
         return;
     }
-    let seed_ms = server_time_ms.saturating_sub((terms.ambient.wall_ms)());
-    let is_news = terms.cloud_offset.ms().is_none_or(|ms| ms.abs_diff(seed_ms) > OFFSET_STEP_MS);
-    if is_news {
-        terms.cloud_offset.set_ms(seed_ms);
+    let wall_ms = (terms.ambient.wall_ms)();
+    let known_ms = terms.cloud_offset.cloud_ms(wall_ms);
+    if known_ms.is_none_or(|ms| ms.abs_diff(server_time_ms) > OFFSET_STEP_MS) {
+        terms.cloud_offset.measured(server_time_ms.saturating_sub(wall_ms), wall_ms);
     }
 }
 
