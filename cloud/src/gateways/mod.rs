@@ -12,6 +12,8 @@
 //! [`record_health`], [`record_notice`], [`record_report`].
 
 mod accept;
+mod admission;
+mod bulk;
 mod end;
 pub mod enrol;
 mod health;

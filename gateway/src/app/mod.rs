@@ -6,6 +6,7 @@
 
 mod begun;
 mod devices;
+mod diagnostics;
 mod enrolment;
 mod health;
 mod parking;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use fournil_protocol::command::Body;
 use fournil_protocol::event::{Body as EventBody, Notice, Severity};
-use fournil_protocol::words;
+use fournil_protocol::{Versions, words};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 use crate::clock::PunchStore;
 use crate::config::Config;
 use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
+use crate::logs::RecentLog;
 use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
 use crate::supervise::{Failure, Pulse, Supervisor};
 use crate::tunnel::ambient::Ambient;
@@ -41,12 +43,14 @@ use crate::tunnel::session::Terms;
 use crate::tunnel::state::TunnelState;
 use crate::tunnel::target::Target;
 use crate::tunnel::trust::Trust;
+use crate::tunnel::uploads::Uploads;
 use crate::tunnel::{self, Tunnel};
 use begun::Begun;
 use devices::Shared;
+use diagnostics::Diagnostics;
 use health::HealthReporter;
 pub use health::{disk_free_bytes, resident_bytes};
-use router::Router;
+use router::{Own, Router};
 use status::StatusServer;
 
 /// How often the journal shows that it can answer, and how late it may be.
@@ -56,7 +60,7 @@ const PROBE_LATE: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// (Re)starts of devices waiting for the router.
 const ATTACHES_MAX: usize = 16;
-/// Status commands waiting; more stay in the journal.
+/// Status commands, and diagnostics, waiting; more stay in the journal.
 const STATUS_MAX: usize = 8;
 
 /// Where the cloud is and whom to believe: the configuration first, then what
@@ -72,7 +76,11 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
 }
 
 /// Runs until a signal or a failure ends it. `reload` answers SIGHUP.
-pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    recent: RecentLog,
+    reload: impl FnMut(),
+) -> anyhow::Result<()> {
     let identity = Identity::load(&config.state_dir)?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()
@@ -103,6 +111,7 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
     let (newest, identity) = watch::channel(Arc::new(identity));
     let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
+    let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
         identity: identity.clone(),
@@ -114,6 +123,8 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         cloud_offset: cloud_offset.clone(),
         state,
         pulse: tunnel_pulse,
+        versions: Versions::BUILT,
+        uploads: uploads.clone(),
     };
     start_tunnel(&mut supervisor, Tunnel { target, trust, terms });
     let is_tail_doubtful = opened.torn_bytes_cut > 0 || !opened.quarantined.is_empty();
@@ -125,6 +136,8 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         ambient,
         stale,
         is_tail_doubtful,
+        uploads,
+        recent,
     };
     house.start(&mut supervisor, fresh, tunnel_state);
     let ended = supervisor.run(reload).await;
@@ -248,6 +261,8 @@ struct House {
     stale: HashSet<Uuid>,
     /// The journal's end was not as it was left.
     is_tail_doubtful: bool,
+    uploads: Uploads,
+    recent: RecentLog,
 }
 
 impl House {
@@ -290,6 +305,7 @@ impl House {
         });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, asked) = mpsc::channel(STATUS_MAX);
+        let (ask_diagnostics, wanted) = mpsc::channel(STATUS_MAX);
         let cloud_offset = self.cloud_offset.clone();
         let store = self.punch_store();
         let shared = Shared { recorder, attach, cloud_offset, store };
@@ -297,7 +313,9 @@ impl House {
         drop(shared);
         let seats = devices::seats(&self.config);
         let (journal, offset) = (self.journal.clone(), self.cloud_offset.clone());
-        let mut router = Router::new(journal, begun, seats, self.ambient, offset, ask_status);
+        let uploads = self.uploads.clone();
+        let own = Own { status: ask_status, diagnostics: ask_diagnostics, uploads };
+        let mut router = Router::new(journal, begun, seats, self.ambient, offset, own);
         router.stale = self.stale;
         supervisor.essential("router", router.run(fresh, attached, stop.clone()));
         let health = HealthReporter {
@@ -315,6 +333,16 @@ impl House {
             devices,
             began,
         };
+        let diagnostics = Diagnostics {
+            config: self.config,
+            journal: self.journal.clone(),
+            status: status.clone(),
+            recent: self.recent,
+            uploads: self.uploads,
+            cloud_offset: self.cloud_offset,
+            ambient: self.ambient,
+        };
+        supervisor.essential("diagnostics", diagnostics.run(wanted, stop.clone()));
         let token = stop.clone();
         supervisor.part("status", move || status.clone().run(token.clone()));
         let pulse = Pulse::new(PROBE_LATE);

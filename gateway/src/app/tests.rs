@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus};
+use fournil_protocol::command::{
+    Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus, SendDiagnostics,
+};
 use fournil_protocol::document::Document;
 use fournil_protocol::event::{Body as EventBody, CommandReport, CommandState, DeviceKind, Event};
 use prost::Message;
@@ -14,7 +16,7 @@ use uuid::Uuid;
 
 use super::begun::Begun;
 use super::route::Seat;
-use super::router::{Attach, Router};
+use super::router::{Attach, Own, Router};
 use super::status::StatusServer;
 use crate::config::{self, Config, Sources};
 use crate::journal::{Journal, JournalConfig, Opened, TimeSource};
@@ -23,6 +25,7 @@ use crate::supervise::Supervisor;
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::{Enrolled, Identity, PendingKey};
 use crate::tunnel::state::TunnelState;
+use crate::tunnel::uploads::Uploads;
 
 const DOWN_EPOCH: u64 = 3;
 
@@ -32,6 +35,9 @@ struct Shop {
     fresh: mpsc::Sender<Job>,
     attach: mpsc::Sender<Attach>,
     status: mpsc::Receiver<Uuid>,
+    /// Diagnostics that were asked for.
+    wanted: mpsc::Receiver<Job>,
+    uploads: Uploads,
     stop: CancellationToken,
     next_seq: u64,
     folder: tempfile::TempDir,
@@ -82,11 +88,14 @@ fn open_at(
     let seat = |name: &str| Seat { name: name.into(), kind: DeviceKind::Printer, jobs: None };
     let seats = vec![seat("caisse"), seat("cuisine")];
     let ambient = Ambient { wall_ms: || 1_000_000, random: || 0 };
-    let mut router = Router::new(journal.clone(), begun, seats, ambient, offset, ask);
+    let (diagnostics, wanted) = mpsc::channel(1);
+    let uploads = Uploads::default();
+    let own = Own { status: ask, diagnostics, uploads: uploads.clone() };
+    let mut router = Router::new(journal.clone(), begun, seats, ambient, offset, own);
     router.stale = stale;
     let stop = CancellationToken::new();
     tokio::spawn(router.run(fresh_in, attached, stop.clone()));
-    Shop { journal, recorder, fresh, attach, status, stop, next_seq, folder }
+    Shop { journal, recorder, fresh, attach, status, wanted, uploads, stop, next_seq, folder }
 }
 
 impl Shop {
@@ -231,6 +240,21 @@ async fn a_status_command_goes_to_the_health_reporter_once() {
 }
 
 #[tokio::test]
+async fn a_diagnostic_is_gathered_by_the_gateway_and_can_be_called_back_while_it_is_sent() {
+    let mut shop = shop();
+    let ask = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
+    let asked = shop.command(Some(ask), "", 0).await;
+    assert_eq!(shop.wanted.recv().await.unwrap().id, asked);
+    let begun = shop.uploads.begin(asked).unwrap();
+    begun.send(vec![1, 2, 3]).unwrap();
+    let cancel = Body::Cancel(Cancel { command_id: asked.as_bytes().to_vec() });
+    let cancel = shop.command(Some(cancel), "", 0).await;
+    assert_eq!(shop.outcome(cancel).await.0, CommandState::Done);
+    assert_eq!(shop.outcome(asked).await, (CommandState::Cancelled, "cancelled".to_owned()));
+    assert!(!shop.uploads.cancel(asked), "it is withdrawn");
+}
+
+#[tokio::test]
 async fn a_dead_device_does_not_keep_the_others_waiting() {
     let mut shop = shop();
     for _ in 0..300 {
@@ -313,6 +337,8 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
     let (_identities, identity) = watch::channel(identity(state.path()));
     let (_jobs, fresh) = mpsc::channel(1);
     let house = super::House {
+        uploads: Uploads::default(),
+        recent: crate::logs::RecentLog::default(),
         config: config_in(state.path()),
         journal: journal.clone(),
         identity,

@@ -1,11 +1,14 @@
 //! `fournil-gateway run`: the daemon.
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use super::{PlaceArgs, load, print};
 use crate::app;
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::logs::RecentLog;
 
 /// Arguments of `fournil-gateway run`.
 #[derive(Debug, Args)]
@@ -22,21 +25,25 @@ pub async fn run(arguments: RunArgs, place: &PlaceArgs) -> anyhow::Result<()> {
         print::line(config.show().trim_end());
         return Ok(());
     }
-    start_log(&config.log);
+    let recent = RecentLog::default();
+    start_log(&config.log, &recent);
     let (running, place) = (config.show(), place.clone());
-    app::run(config, move || reread(&place, &running)).await
+    app::run(config, recent, move || reread(&place, &running)).await
 }
 
-fn start_log(log: &LogConfig) {
+/// To stderr for whoever reads it there, and the last lines to memory for a diagnostic.
+fn start_log(log: &LogConfig, recent: &RecentLog) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let layer = fmt::layer().with_writer(std::io::stderr);
     // systemd's journal has its own time and no colours.
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    match log.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text if is_terminal => builder.with_target(false).init(),
-        LogFormat::Text => builder.with_target(false).with_ansi(false).without_time().init(),
-    }
+    let to_stderr = match log.format {
+        LogFormat::Json => layer.json().boxed(),
+        LogFormat::Text if is_terminal => layer.with_target(false).boxed(),
+        LogFormat::Text => layer.with_target(false).with_ansi(false).without_time().boxed(),
+    };
+    let to_memory = fmt::layer().with_ansi(false).with_writer(recent.clone());
+    tracing_subscriber::registry().with(filter).with(to_stderr).with(to_memory).init();
 }
 
 /// SIGHUP: says whether the file is good and what a restart would change. Nothing is

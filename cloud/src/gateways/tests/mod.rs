@@ -1,10 +1,12 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
 mod commands;
+mod ends;
 mod enrolment;
 mod pages;
 mod property;
 mod sessions;
+mod transfers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use fournil_protocol::enrol::{EnrolRequest, normalise_code, signed_bytes};
 use fournil_protocol::event::{Body, CommandReport, CommandState, Event, Evidence, Punch, Stamp};
 use fournil_protocol::frame::{Ack, Events, Frame, Goodbye, Kind};
 use fournil_protocol::hello::{self, DownHead, Hello, UpHead, Welcome};
+use fournil_protocol::Versions;
 use futures_util::{SinkExt, StreamExt};
 use prost::Message as _;
 use ring::rand::SystemRandom;
@@ -199,6 +202,8 @@ fn hub(
         public_name: PUBLIC_NAME.into(),
         node: node.into(),
         heartbeat,
+        versions: Versions::BUILT,
+        handshakes_per_s: HubOptions::HANDSHAKES_PER_S,
         stop: stop.clone(),
     };
     Hub::new(options, sink)
@@ -366,13 +371,15 @@ impl Shop {
     /// Answers the challenge and waits for nothing.
     async fn say_hello(&mut self, key: &Ed25519KeyPair, gateway_id: Uuid, mut hello: Hello) {
         let Some(Kind::Challenge(challenge)) = self.next().await else { panic!("no challenge") };
-        hello.version = 1;
+        if hello.version == 0 {
+            hello.version = 1;
+        }
         hello.gateway_id = gateway_id.as_bytes().to_vec();
         if hello.server_name.is_empty() {
             hello.server_name = PUBLIC_NAME.into();
         }
         let signed =
-            hello::signed_bytes(1, &hello.server_name, &challenge.nonce, &hello.gateway_id);
+            hello::signed_bytes(hello.version, &hello.server_name, &challenge.nonce, &hello.gateway_id);
         hello.signature = key.sign(&signed).as_ref().to_vec();
         self.send(Kind::Hello(hello)).await;
     }
