@@ -89,6 +89,9 @@ mod tests {
         });
         let lines = log.lines();
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert!(lines[0].contains("no tunnel") && lines[0].contains("tunnel.wait_s=3"), "{lines:?}");
+        assert!(
+            lines[0].contains("no tunnel") && lines[0].contains("tunnel.wait_s=3"),
+            "{lines:?}"
+        );
     }
 }

@@ -9,10 +9,13 @@
 )]
 
 mod browser;
+mod bulk;
 mod clock;
+mod diagnostics;
 mod errors;
 mod escpos;
 mod faults;
 mod journey;
 mod printer;
 mod pyzk;
+mod versions;

@@ -35,11 +35,7 @@ enum Answer {
 }
 
 /// Takes in an offer, a chunk or the end of one, and gives what is answered.
-pub(super) async fn take(
-    db: &Db,
-    identity: &Identity,
-    said: &Kind,
-) -> Result<Option<Kind>, End> {
+pub(super) async fn take(db: &Db, identity: &Identity, said: &Kind) -> Result<Option<Kind>, End> {
     let transfer_id = match said {
         Kind::Offer(offer) => &offer.transfer_id,
         Kind::Chunk(chunk) => &chunk.transfer_id,
@@ -69,12 +65,7 @@ pub(super) fn stop(transfer_id: &[u8], reason: &str) -> Kind {
     Kind::Stop(Stop { transfer_id: transfer_id.to_vec(), reason: reason.to_owned() })
 }
 
-async fn in_act(
-    db: &Db,
-    identity: &Identity,
-    name: Name,
-    said: &Kind,
-) -> Result<Answer, DbError> {
+async fn in_act(db: &Db, identity: &Identity, name: Name, said: &Kind) -> Result<Answer, DbError> {
     let mut act = db.begin(&identity.actor()).await?;
     let answer = match said {
         Kind::Offer(offer) => take_offer(&mut act, name, offer).await?,
@@ -93,7 +84,8 @@ async fn take_offer(act: &mut Act, name: Name, offer: &Offer) -> Result<Answer, 
     if total == 0 || total > TRANSFER_BYTES_MAX || !is_whole {
         return Ok(Answer::Stopped(words::TRANSFER_TOO_LARGE));
     }
-    let command = sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
+    let command =
+        sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
     let begun = bundles::lock(act.connection(), name).await?;
     if begun.as_ref().is_some_and(|row| row.is_complete) {
         // It was stored, and the word of it was lost on the way.

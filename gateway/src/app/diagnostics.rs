@@ -138,12 +138,7 @@ impl Diagnostics {
         text(&bundle)
     }
 
-    async fn report(
-        &self,
-        id: Uuid,
-        state: CommandState,
-        reason: &str,
-    ) -> Result<(), RecordError> {
+    async fn report(&self, id: Uuid, state: CommandState, reason: &str) -> Result<(), RecordError> {
         let report = CommandReport {
             command_id: id.as_bytes().to_vec(),
             state: state as i32,

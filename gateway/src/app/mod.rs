@@ -76,11 +76,7 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
 }
 
 /// Runs until a signal or a failure ends it. `reload` answers SIGHUP.
-pub async fn run(
-    config: Config,
-    recent: RecentLog,
-    reload: impl FnMut(),
-) -> anyhow::Result<()> {
+pub async fn run(config: Config, recent: RecentLog, reload: impl FnMut()) -> anyhow::Result<()> {
     let identity = Identity::load(&config.state_dir)?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()

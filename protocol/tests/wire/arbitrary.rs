@@ -158,8 +158,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         Just(Order::ReadClock(ReadClock {})),
         Just(Order::ReadStatus(ReadStatus {})),
         bytes().prop_map(|command_id| Order::Cancel(Cancel { command_id })),
-        any::<u64>()
-            .prop_map(|bytes_max| Order::SendDiagnostics(SendDiagnostics { bytes_max })),
+        any::<u64>().prop_map(|bytes_max| Order::SendDiagnostics(SendDiagnostics { bytes_max })),
     ];
     (any::<u64>(), bytes(), any::<i32>(), any::<i64>(), text(), option::of(body)).prop_map(
         |(seq, command_id, policy, not_after_ms, device, body)| Command {

@@ -59,8 +59,7 @@ pub(super) async fn read(
     gateway: &GatewayView,
 ) -> Result<BundleList> {
     let (company, texts) = (request.company()?, request.texts());
-    let lines =
-        bundles::newest(scope.connection(), company, gateway.gateway_id, SHOWN).await?;
+    let lines = bundles::newest(scope.connection(), company, gateway.gateway_id, SHOWN).await?;
     let mark = mark_of(&lines);
     let bundles = lines.iter().map(|line| views::bundle(line, gateway.zone, &texts)).collect();
     Ok(BundleList { bundles, mark })

@@ -9,9 +9,7 @@ use ring::digest;
 use uuid::Uuid;
 
 use crate::gateways::model::{Kind, State};
-use crate::gateways::reasons::{
-    close_text, evidence_text, reason_text, state_badge, state_text,
-};
+use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::bundles::BundleLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::i18n::{Message, Texts};
@@ -290,9 +288,10 @@ pub(super) fn bundle(line: &BundleLine, zone: Tz, texts: &Texts) -> BundleView {
         }
         _ => None,
     };
-    let size = line.total_bytes.filter(|_| is_complete).map(|total| {
-        texts.with("gateways-bundle-size", &[("kib", kib(total))])
-    });
+    let size = line
+        .total_bytes
+        .filter(|_| is_complete)
+        .map(|total| texts.with("gateways-bundle-size", &[("kib", kib(total))]));
     BundleView {
         command_id: line.command_id,
         state: line.state.clone(),

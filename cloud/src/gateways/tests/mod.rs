@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use fournil_protocol::Versions;
 use fournil_protocol::command::Command;
 use fournil_protocol::enrol::{EnrolRequest, normalise_code, signed_bytes};
 use fournil_protocol::event::{Body, CommandReport, CommandState, Event, Evidence, Punch, Stamp};
 use fournil_protocol::frame::{Ack, Events, Frame, Goodbye, Kind};
 use fournil_protocol::hello::{self, DownHead, Hello, UpHead, Welcome};
-use fournil_protocol::Versions;
 use futures_util::{SinkExt, StreamExt};
 use prost::Message as _;
 use ring::rand::SystemRandom;
@@ -378,8 +378,12 @@ impl Shop {
         if hello.server_name.is_empty() {
             hello.server_name = PUBLIC_NAME.into();
         }
-        let signed =
-            hello::signed_bytes(hello.version, &hello.server_name, &challenge.nonce, &hello.gateway_id);
+        let signed = hello::signed_bytes(
+            hello.version,
+            &hello.server_name,
+            &challenge.nonce,
+            &hello.gateway_id,
+        );
         hello.signature = key.sign(&signed).as_ref().to_vec();
         self.send(Kind::Hello(hello)).await;
     }

@@ -92,8 +92,8 @@ impl<'a, L: Log> Live<'a, L> {
         announce(terms, &welcome);
         seed_offset(terms, welcome.server_time_ms);
         let takes = usize::try_from(welcome.transfers_max).unwrap_or(0).min(TRANSFERS_OPEN_MAX);
-        let bulk = (welcome.version >= VERSION_BULK)
-            .then(|| Bulk::new(terms.uploads.clone(), takes));
+        let bulk =
+            (welcome.version >= VERSION_BULK).then(|| Bulk::new(terms.uploads.clone(), takes));
         let to_ack = (welcome.up_durable != up.acked).then_some(welcome.up_durable);
         Self {
             terms,
