@@ -297,3 +297,29 @@ pub fn no_tunnels() -> TunnelHandler {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (socket, _) = accepted.expect("accepted");
+        tune(&socket);
+        let options = socket2::SockRef::from(&socket);
+        assert_eq!(options.tcp_user_timeout().expect("told"), Some(UNACKNOWLEDGED_MAX));
+        assert_eq!(options.tcp_notsent_lowat().expect("told"), NOTSENT_BYTES);
+        assert!(UNACKNOWLEDGED_MAX < Duration::from_secs(30));
+        drop(client);
+    }
+
+    #[test]
+    fn who_is_sent_away_for_a_restart_is_told_when_to_come_back() {
+        let busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        assert_eq!(busy.headers().get(RETRY_AFTER).expect("told"), "2");
+        assert!(!refusal(StatusCode::BAD_REQUEST, "no").headers().contains_key(RETRY_AFTER));
+    }
+}

@@ -107,6 +107,8 @@ impl Diagnostics {
             Ok(Outcome::Cancelled) => return Ok(()),
             Err(_) => (CommandState::Expired, words::DEADLINE_PASSED.to_owned()),
         };
+        // Withdrawn first: what is over must not leave after the word of it.
+        drop(begun);
         tracing::info!(command = %job.id, ?state, reason, "diagnostic ended");
         self.report(job.id, state, &reason).await
     }

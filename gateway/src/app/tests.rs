@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
+use super::diagnostics::Diagnostics;
 use super::route::Seat;
 use super::router::{Attach, Own, Router};
 use super::status::StatusServer;
@@ -142,6 +143,14 @@ impl Shop {
         taken
     }
 
+    /// The newest report on a command.
+    async fn last_word(&self, id: Uuid) -> (CommandState, String) {
+        let run = self.journal.read_events(1, 1_000, 1 << 20).await.unwrap();
+        let reports = run.events.iter().filter_map(|bytes| report(bytes));
+        let found = reports.filter(|report| report.command_id == id.as_bytes()).last().unwrap();
+        (found.state(), found.reason)
+    }
+
     /// Waits until the up log holds a final report on a command.
     async fn outcome(&self, id: Uuid) -> (CommandState, String) {
         let mut changed = self.journal.changed();
@@ -252,6 +261,41 @@ async fn a_diagnostic_is_gathered_by_the_gateway_and_can_be_called_back_while_it
     assert_eq!(shop.outcome(cancel).await.0, CommandState::Done);
     assert_eq!(shop.outcome(asked).await, (CommandState::Cancelled, "cancelled".to_owned()));
     assert!(!shop.uploads.cancel(asked), "it is withdrawn");
+}
+
+#[tokio::test]
+async fn a_diagnostic_that_cannot_leave_before_its_deadline_expires() {
+    let mut shop = shop();
+    let (_identities, identity) = watch::channel(identity(shop.folder.path()));
+    let diagnostics = Diagnostics {
+        config: config_in(shop.folder.path()),
+        journal: shop.journal.clone(),
+        status: StatusServer {
+            path: shop.folder.path().join("status.sock"),
+            journal: shop.journal.clone(),
+            identity,
+            tunnel: watch::channel(TunnelState::default()).1,
+            devices: Vec::new(),
+            began: tokio::time::Instant::now(),
+        },
+        recent: crate::logs::RecentLog::default(),
+        uploads: shop.uploads.clone(),
+        cloud_offset: CloudOffset::known(0),
+        ambient: Ambient { wall_ms: || 1_000_000, random: || 0 },
+    };
+    let (ask, asked) = mpsc::channel(1);
+    tokio::spawn(diagnostics.run(asked, shop.stop.clone()));
+    let body = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
+    // It is 1,000,000 by the cloud's time as well.
+    let id = shop.command(Some(body), "", 1_000_050).await;
+    ask.send(shop.wanted.recv().await.unwrap()).await.unwrap();
+    let mut outcome = shop.outcome(id).await;
+    while outcome.0 == CommandState::Waiting {
+        assert_eq!(outcome.1, "transfer-sending");
+        outcome = shop.last_word(id).await;
+    }
+    assert_eq!(outcome, (CommandState::Expired, "deadline-passed".to_owned()));
+    assert!(!shop.uploads.cancel(id), "it is withdrawn");
 }
 
 #[tokio::test]

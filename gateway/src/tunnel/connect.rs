@@ -223,3 +223,36 @@ fn short(error: &io::Error) -> String {
         _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target::parse(&format!("https://localhost:{}", address.port())).unwrap();
+        let stream = reach(&target, &[address]).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), NOTSENT_BYTES);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert!(USER_TIMEOUT < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn when_to_come_back_is_read_in_seconds_and_anything_else_is_left_to_the_backoff() {
+        let told = |value: Option<&'static str>| {
+            let mut headers = http::HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static(value));
+            }
+            retry_after(&headers)
+        };
+        assert_eq!(told(Some(" 17 ")), Duration::from_secs(17));
+        for other in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-3"), Some("")] {
+            assert_eq!(told(other), Duration::ZERO, "{other:?}");
+        }
+    }
+}

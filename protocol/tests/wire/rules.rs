@@ -7,7 +7,8 @@ use fournil_protocol::event::{CommandReport, CommandState};
 use fournil_protocol::frame::{Commands, Events, Frame, FrameError, Kind};
 use fournil_protocol::hello::{Mode, Welcome, signed_bytes};
 use fournil_protocol::limits::{
-    CHUNK_BYTES_MAX, COMMANDS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX,
+    CHUNK_BYTES_MAX, COMMANDS_PER_FRAME_MAX, DEAD_AFTER_TENTHS_OF_HEARTBEAT, EVENT_BYTES_MAX,
+    EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS_DEFAULT,
 };
 use fournil_protocol::{Versions, close, words};
 use prost::Message;
@@ -104,6 +105,12 @@ fn only_the_upper_band_takes_the_slow_lane() {
     for code in close::ALL {
         assert!(page.contains(&format!("| {code} |")), "docs/protocol.md does not explain {code}");
     }
+}
+
+#[test]
+fn a_dead_peer_is_known_within_thirty_seconds() {
+    let dead_after_ms = HEARTBEAT_MS_DEFAULT * DEAD_AFTER_TENTHS_OF_HEARTBEAT / 10;
+    assert_eq!(dead_after_ms, 30_000);
 }
 
 #[test]

@@ -40,6 +40,7 @@ const SOURCE: &str = "test";
 #[derive(Debug)]
 pub struct House {
     pub uploads: Uploads,
+    pub journal: Journal,
     db: Db,
     company: CompanyId,
     gateway_id: Uuid,
@@ -59,7 +60,7 @@ impl House {
         shop.gateway.stop(PATIENCE).await?;
         let state_dir = shop.dir.path().join("gateway");
         let stop = CancellationToken::new();
-        let (uploads, mut state) = dial(&state_dir, cloud, &stop)?;
+        let (uploads, journal, mut state) = dial(&state_dir, cloud, &stop)?;
         let connected = state.wait_for(|state| state.phase == Phase::Connected);
         timeout(PATIENCE, connected).await.context("no session")??;
         let connect = shop.db.connect_options().as_ref().clone();
@@ -67,7 +68,7 @@ impl House {
         let (company, gateway_id) = place(shop).await?;
         let mut hints = PgListener::connect_with(&shop.db).await?;
         hints.listen("fournil_hints").await?;
-        Ok(Self { uploads, db, company, gateway_id, hints, stop })
+        Ok(Self { uploads, journal, db, company, gateway_id, hints, stop })
     }
 
     /// Asks for the drawer and waits until the cloud knows that it is open.
@@ -132,7 +133,7 @@ fn dial(
     state_dir: &Path,
     cloud: SocketAddr,
     stop: &CancellationToken,
-) -> anyhow::Result<(Uploads, watch::Receiver<TunnelState>)> {
+) -> anyhow::Result<(Uploads, Journal, watch::Receiver<TunnelState>)> {
     let identity = Identity::load(state_dir)?;
     let ca = identity.enrolled.ca_pem.clone().context("a pinned authority")?;
     let time = TimeSource::system()?;
@@ -158,10 +159,10 @@ fn dial(
         versions: Versions::BUILT,
         uploads: uploads.clone(),
     };
-    tokio::spawn(serve(journal, given));
+    tokio::spawn(serve(journal.clone(), given));
     let stop = stop.clone();
     tokio::spawn(async move { tunnel::run(Tunnel { target, trust, terms }, stop).await });
-    Ok((uploads, told))
+    Ok((uploads, journal, told))
 }
 
 /// The device: begins, and has opened.
