@@ -44,8 +44,8 @@ struct Pair {
     jobs: mpsc::Receiver<Job>,
     session: JoinHandle<Ended>,
     stop: CancellationToken,
-    _state: watch::Receiver<TunnelState>,
-    _folder: tempfile::TempDir,
+    #[expect(dead_code, reason = "held so that the journal has a place")]
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Pair {
@@ -86,7 +86,6 @@ async fn meet(cloud: Versions, gateway: Versions) -> Pair {
         hub.serve(socket, "192.0.2.7").await
     });
     let (jobs_out, jobs) = mpsc::channel(JOBS_MAX);
-    let (state, told) = watch::channel(TunnelState::default());
     let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
@@ -97,7 +96,7 @@ async fn meet(cloud: Versions, gateway: Versions) -> Pair {
         ambient: Ambient::system(),
         jobs: jobs_out,
         cloud_offset: CloudOffset::default(),
-        state,
+        state: watch::channel(TunnelState::default()).0,
         pulse: Pulse::new(PATIENCE),
         versions: gateway,
         uploads: uploads.clone(),
@@ -105,8 +104,7 @@ async fn meet(cloud: Versions, gateway: Versions) -> Pair {
     let socket = WebSocketStream::from_raw_socket(Metered::new(ours), Role::Client, config).await;
     let token = stop.clone();
     let session = tokio::spawn(async move { session::run(socket, &terms, &token).await });
-    let (_state, _folder) = (told, folder);
-    Pair { test, gateway_id, journal, uploads, jobs, session, stop, _state, _folder }
+    Pair { test, gateway_id, journal, uploads, jobs, session, stop, folder }
 }
 
 /// The real enrolment, in one process.

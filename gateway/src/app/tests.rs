@@ -147,7 +147,8 @@ impl Shop {
     async fn last_word(&self, id: Uuid) -> (CommandState, String) {
         let run = self.journal.read_events(1, 1_000, 1 << 20).await.unwrap();
         let reports = run.events.iter().filter_map(|bytes| report(bytes));
-        let found = reports.filter(|report| report.command_id == id.as_bytes()).last().unwrap();
+        let mut found = reports.filter(|report| report.command_id == id.as_bytes());
+        let found = found.next_back().unwrap();
         (found.state(), found.reason)
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use fournil_cloud::db::{Actor, CompanyId, Db, DbOptions};
 use fournil_cloud::gateways::State;
 use fournil_cloud::gateways::outbox::{self, NewCommand};
@@ -97,7 +97,7 @@ impl House {
             device: "",
             title: "",
             body,
-            not_after: Some(Utc::now() + TimeDelta::minutes(10)),
+            not_after: Some(act.now() + TimeDelta::minutes(10)),
             source_kind: SOURCE,
             source_id,
             purpose: SOURCE,

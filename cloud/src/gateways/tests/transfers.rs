@@ -1,6 +1,6 @@
 //! Transfers: what a diagnostic command asked for comes up whole, from wherever it was cut.
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::SendDiagnostics;
 use fournil_protocol::{close, words};
@@ -191,7 +191,7 @@ async fn a_transfer_is_not_taken_after_the_deadline_of_its_command() {
     let world = World::new().await;
     let bytes = whole(100);
     let (mut shop, _) = world.connect(hello_2(7, 9)).await;
-    let soon = Utc::now() + TimeDelta::milliseconds(300);
+    let soon = TimeSource::system().now() + TimeDelta::milliseconds(300);
     let id = world.ask(ask_body(), Some(soon)).await;
     assert_eq!(shop.next_commands().await.len(), 1);
     let reason = loop {

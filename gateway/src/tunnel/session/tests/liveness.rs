@@ -66,9 +66,7 @@ async fn a_cloud_that_talks_and_does_not_read_is_given_up() {
     let mut cloud = meet(&log).await;
     cloud.welcome(|welcome| welcome.up_window_bytes = 4 << 20).await;
     let event = vec![7; 16 * 1024];
-    let mut state = log.0.state.lock().unwrap();
-    state.events.extend(std::iter::repeat_n(event, 40));
-    drop(state);
+    log.0.state.lock().unwrap().events.extend(std::iter::repeat_n(event, 40));
     log.0.changed.send_replace(UpMark { epoch: EPOCH, last: 40 });
     let welcomed = Instant::now();
     let ended = loop {
