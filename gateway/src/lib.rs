@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod journal;
+pub mod logs;
 pub mod printer;
 pub mod seam;
 pub mod supervise;

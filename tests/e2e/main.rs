@@ -9,7 +9,9 @@
 )]
 
 mod browser;
+mod bulk;
 mod clock;
+mod diagnostics;
 mod errors;
 mod escpos;
 mod faults;
@@ -18,3 +20,4 @@ mod printer;
 mod pyzk;
 mod soak;
 mod supervision;
+mod versions;

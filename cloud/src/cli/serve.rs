@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fournil_protocol::Versions;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -114,6 +115,8 @@ fn hub(app: &App, config: &Config, stop: &CancellationToken) -> Hub {
         public_name: app.public_name.clone(),
         node: node_name(config),
         heartbeat: HubOptions::HEARTBEAT,
+        versions: Versions::BUILT,
+        handshakes_per_s: HubOptions::HANDSHAKES_PER_S,
         stop: stop.clone(),
     };
     Hub::new(options, Arc::new(Ingest))

@@ -3,7 +3,7 @@
 
 use fournil_protocol::hello::{self, Hello, Mode};
 use fournil_protocol::limits::{ID_BYTES, SIGNATURE_BYTES};
-use fournil_protocol::{close, common_version};
+use fournil_protocol::{Versions, close};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use uuid::Uuid;
@@ -32,11 +32,11 @@ pub(super) struct Opened {
 /// another server is worth nothing here.
 pub(super) async fn identify(
     db: &Db,
-    public_name: &str,
+    (versions, public_name): (Versions, &str),
     nonce: &[u8],
     hello: &Hello,
 ) -> Result<Identity, End> {
-    if common_version(hello.version, hello.version) != Some(hello.version) {
+    if !versions.speaks(hello.version) {
         return Err(End::of(close::VERSION, "no common protocol version: update this gateway"));
     }
     let unknown = || End::of(close::UNKNOWN_KEY, "gateway or key not known: enrol it again");

@@ -1,6 +1,7 @@
 //! How a session ends: what the far side is told, and what is written down.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fournil_protocol::close;
@@ -27,6 +28,12 @@ pub(super) struct End {
 impl End {
     pub(super) fn of(code: u16, reason: &str) -> Self {
         Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
+    }
+
+    /// An end with the time after which the far side is welcome again.
+    pub(super) fn come_back(code: u16, reason: &str, after: Duration) -> Self {
+        let retry_after_ms = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        Self { retry_after_ms, ..Self::of(code, reason) }
     }
 
     pub(super) fn gone(reason: impl fmt::Display) -> Self {

@@ -111,6 +111,7 @@ gateways-kind-name-drawer = Ouverture du tiroir
 gateways-kind-name-read_clock = Lecture de la pointeuse
 gateways-kind-name-read_status = Lecture de l'état
 gateways-kind-name-cancel = Annulation
+gateways-kind-name-diagnostics = Diagnostic
 
 gateways-state-queued = En file
 gateways-state-leased = Envoyée
@@ -135,6 +136,31 @@ gateways-notices-empty = Rien à signaler.
 gateways-severity-info = Information
 gateways-severity-warning = Attention
 gateways-severity-alarm = Alarme
+
+gateways-last-end = Dernière coupure
+gateways-close-server-lost = Le serveur s'est arrêté sans prévenir.
+gateways-close-line-lost = La connexion a été coupée : vérifiez la ligne Internet du magasin si cela se répète.
+gateways-close-drain = Arrêt annoncé du serveur ou de la passerelle : reconnexion automatique.
+gateways-close-superseded = Une session plus récente de la même passerelle a pris le relais.
+gateways-close-heartbeat-lost = Plus rien n'est arrivé pendant trop longtemps : vérifiez le courant et la ligne Internet du magasin.
+gateways-close-slow-consumer = L'autre côté ne lisait plus : vérifiez le débit de la ligne si cela se répète.
+gateways-close-resync = Les deux journaux étaient à comparer : la session a recommencé.
+gateways-close-overload = Trop de passerelles se connectaient à la fois : celle-ci revient d'elle-même.
+gateways-close-malformed = Un message était illisible : mettez à jour la passerelle et le serveur si cela se répète.
+gateways-close-unavailable = Rien ne pouvait être enregistré à ce moment : rien n'est perdu, la passerelle réessaie.
+gateways-close-revoked = La passerelle a été révoquée.
+gateways-close-unknown-key = La clé de la machine n'est pas connue : enrôlez-la de nouveau.
+gateways-close-clone = Deux machines utilisent la même identité : enrôlez l'une des deux de nouveau.
+gateways-close-version = Versions incompatibles : mettez la passerelle à jour.
+gateways-close-suspended = Le compte est suspendu.
+gateways-close-other = Code de fin : { $code }
+
+gateways-bundles = Diagnostics
+gateways-bundles-lead = Journal récent, état de la machine, du tunnel et des appareils, configuration sans les secrets. Rien n'est ralenti pendant l'envoi.
+gateways-bundle-ask = Demander un diagnostic
+gateways-bundle-download = Télécharger
+gateways-bundle-progress = { $received } sur { $total } Kio
+gateways-bundle-size = { $kib } Kio
 
 gateways-reason-none = Tout va bien.
 gateways-reason-starting = La passerelle vient de démarrer : elle interroge cet appareil.
@@ -181,6 +207,11 @@ gateways-reason-journal-renewed = La passerelle a commencé un nouveau journal :
 gateways-reason-journal-write-error = Le disque de la passerelle a refusé une écriture ; la suite est écrite ailleurs. Faites vérifier ce disque.
 gateways-reason-journal-recovered = Le disque de la passerelle fonctionne à nouveau. Faites-le vérifier.
 gateways-reason-command-malformed = La passerelle a reçu une commande illisible : mettez-la à jour.
+gateways-reason-transfer-sending = Le diagnostic est prêt : il est en cours d'envoi, derrière tout ce qui presse.
+gateways-reason-transfer-unexpected = Le serveur n'attendait plus ce diagnostic : demandez-en un autre.
+gateways-reason-transfer-too-large = Le diagnostic est trop volumineux pour être reçu.
+gateways-reason-transfer-too-many = Trop de diagnostics sont déjà en cours : attendez ou annulez-en un.
+gateways-reason-transfer-corrupt = Le diagnostic reçu n'est pas celui qui a été envoyé : demandez-en un autre.
 gateways-reason-other = Code signalé : { $code }
 
 gateways-test-page-title = Page d'essai

@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fournil_protocol::{close, limits};
+use fournil_protocol::{Versions, close, limits};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::admission::Admission;
 use super::end::{End, Ending};
 use super::intake::EventSink;
 use super::model::Identity;
@@ -45,6 +46,10 @@ pub struct HubOptions {
     pub node: String,
     /// How often the sides speak when they have nothing to say.
     pub heartbeat: Duration,
+    /// The protocol versions spoken here.
+    pub versions: Versions,
+    /// Sessions this node begins in a second; more are told when to come back.
+    pub handshakes_per_s: u32,
     /// Stops the hub: sessions are told to come back elsewhere.
     pub stop: CancellationToken,
 }
@@ -52,6 +57,8 @@ pub struct HubOptions {
 impl HubOptions {
     /// The usual heartbeat.
     pub const HEARTBEAT: Duration = Duration::from_millis(limits::HEARTBEAT_MS_DEFAULT as u64);
+    /// The usual bound: a third of what one core can do.
+    pub const HANDSHAKES_PER_S: u32 = 500;
 }
 
 /// The tunnels of this node. Cheap to clone.
@@ -73,6 +80,7 @@ struct Inner {
     owed: Mutex<Vec<Ending>>,
     #[cfg(any(test, feature = "testing"))]
     between: Option<Arc<dyn super::between::Between>>,
+    admission: Mutex<Admission>,
 }
 
 impl fmt::Debug for Hub {
@@ -140,6 +148,7 @@ impl Hub {
     }
 
     fn inner(options: HubOptions, sink: Arc<dyn EventSink>) -> Inner {
+        let admission = Mutex::new(Admission::new(options.handshakes_per_s));
         Inner {
             options,
             sink,
@@ -147,6 +156,7 @@ impl Hub {
             left: Notify::new(),
             begun: OnceCell::new(),
             owed: Mutex::default(),
+            admission,
             #[cfg(any(test, feature = "testing"))]
             between: None,
         }
@@ -305,13 +315,13 @@ impl Hub {
     }
 
     async fn drain(&self) {
-        let end = End::of(close::DRAIN, "the server stops: connect again");
         let gone = async {
             loop {
                 // Asked for before the look, so that a leaving between the two is noticed.
                 let left = self.inner.left.notified();
-                for line in self.lines().values() {
-                    line.order(end.clone());
+                // Each in its turn, so that they do not all come back in one moment.
+                for (place, line) in self.lines().values().enumerate() {
+                    line.order(self.stops(place));
                 }
                 if self.lines().is_empty() {
                     return;
@@ -365,9 +375,22 @@ impl Hub {
     /// No session is opened by a node that stops, or before the node's past is settled.
     pub(super) async fn ready(&self) -> Result<(), End> {
         if self.inner.options.stop.is_cancelled() {
-            return Err(End::of(close::DRAIN, "the server stops: connect again"));
+            return Err(self.stops(0));
         }
+        self.admission().ask(Instant::now()).map_err(|wait| {
+            End::come_back(close::OVERLOAD, "too many connect at once: come back later", wait)
+        })?;
         self.work(self.begin_node()).await.map_err(|error| End::of_db(&error))
+    }
+
+    fn stops(&self, place: usize) -> End {
+        let turn = self.admission().turn(place);
+        End::come_back(close::DRAIN, "the server stops: connect again", turn)
+    }
+
+    fn admission(&self) -> std::sync::MutexGuard<'_, Admission> {
+        // Nothing panics while it is held.
+        self.inner.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn begin_node(&self) -> Result<(), DbError> {
@@ -389,6 +412,10 @@ impl Hub {
 
     pub(super) fn node(&self) -> &str {
         &self.inner.options.node
+    }
+
+    pub(super) fn versions(&self) -> Versions {
+        self.inner.options.versions
     }
 
     pub(super) fn heartbeat(&self) -> Duration {

@@ -12,6 +12,8 @@
 //! [`record_health`], [`record_notice`], [`record_report`].
 
 mod accept;
+mod admission;
+mod bulk;
 #[cfg(any(test, feature = "testing"))]
 pub mod between;
 mod end;

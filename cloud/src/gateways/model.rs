@@ -37,6 +37,7 @@ words! {
         ReadClock = "read_clock",
         ReadStatus = "read_status",
         Cancel = "cancel",
+        Diagnostics = "diagnostics",
     }
 }
 

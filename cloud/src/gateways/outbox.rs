@@ -254,6 +254,7 @@ const fn kind_and_policy(body: &Body) -> (Kind, Policy) {
         Body::ReadClock(_) => (Kind::ReadClock, Policy::Repeatable),
         Body::ReadStatus(_) => (Kind::ReadStatus, Policy::Repeatable),
         Body::Cancel(_) => (Kind::Cancel, Policy::Repeatable),
+        Body::SendDiagnostics(_) => (Kind::Diagnostics, Policy::Repeatable),
     }
 }
 

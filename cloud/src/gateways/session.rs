@@ -10,13 +10,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fournil_protocol::frame::{Ack, Commands, Events, Kind, Ping, Pong};
 use fournil_protocol::hello::{Challenge, Hello, Mode, Welcome};
-use fournil_protocol::{VERSION_MAX, VERSION_MIN, close, limits};
+use fournil_protocol::{VERSION_BULK, close, limits, words};
 use prost::Message as _;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::accept::{self, Opened, Outcome, Place};
+use super::bulk;
 use super::end::{End, Ended, Ending};
 use super::hub::{Held, Hub};
 use super::intake;
@@ -26,6 +27,9 @@ use super::wire::{Socket, Wire, read_frame};
 
 /// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Transfers of one gateway at a time.
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const TRANSFERS_MAX: u32 = limits::TRANSFERS_OPEN_MAX as u32;
 /// Frames of events put into one transaction when they have already arrived.
 const FRAMES_PER_COMMIT_MAX: usize = 16;
 
@@ -69,15 +73,16 @@ async fn converse<S: Socket>(
     let nonce = nonce()?;
     wire.send(Kind::Challenge(Challenge {
         nonce: nonce.to_vec(),
-        version_min: VERSION_MIN,
-        version_max: VERSION_MAX,
+        version_min: hub.versions().min,
+        version_max: hub.versions().max,
         server_time_ms: hub.now_ms(),
     }))
     .await?;
     let hello = timeout(HELLO_TIMEOUT, wire.hello())
         .await
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
-    let identity = hub.work(accept::identify(hub.db(), hub.public_name(), &nonce, &hello)).await?;
+    let spoken = (hub.versions(), hub.public_name());
+    let identity = hub.work(accept::identify(hub.db(), spoken, &nonce, &hello)).await?;
     let place = Place { node: hub.node(), peer };
     let opened = open(hub, wire, &identity, &hello, place).await?;
     let begun = known.insert(Begun {
@@ -132,6 +137,8 @@ struct Live<'s, S> {
     held: Held,
     identity: &'s Identity,
     opened: Opened,
+    /// The version both sides speak.
+    version: u32,
     /// What the gateway is ready to hold unconfirmed.
     window: Room,
     /// Sequence and bytes of commands sent and not confirmed.
@@ -160,6 +167,7 @@ impl<'s, S: Socket> Live<'s, S> {
             held,
             identity,
             opened,
+            version: hello.version,
             window: Room {
                 commands: bounded(hello.down_window_commands, limits::DOWN_WINDOW_COMMANDS),
                 bytes: bounded(hello.down_window_bytes, limits::DOWN_WINDOW_BYTES),
@@ -178,7 +186,7 @@ impl<'s, S: Socket> Live<'s, S> {
             u32::try_from(self.hub.heartbeat().as_millis()).unwrap_or(limits::HEARTBEAT_MS_DEFAULT);
         self.wire
             .send(Kind::Welcome(Welcome {
-                version: VERSION_MAX,
+                version: self.version,
                 session_generation: self.opened.generation,
                 up_epoch: self.opened.up_epoch,
                 up_durable: self.opened.up_durable,
@@ -189,6 +197,7 @@ impl<'s, S: Socket> Live<'s, S> {
                 up_window_events: limits::UP_WINDOW_EVENTS,
                 up_window_bytes: limits::UP_WINDOW_BYTES,
                 mode: self.opened.mode as i32,
+                transfers_max: if self.takes_transfers() { TRANSFERS_MAX } else { 0 },
             }))
             .await?;
         if self.opened.mode != Mode::Normal {
@@ -250,9 +259,38 @@ impl<'s, S: Socket> Live<'s, S> {
             }),
             // Said by a newer gateway, or an answer to our ping: being heard is enough.
             None | Some(Kind::Pong(_)) => Ok(()),
-            Some(Kind::Challenge(_) | Kind::Hello(_) | Kind::Welcome(_) | Kind::Commands(_)) => {
+            Some(said @ (Kind::Offer(_) | Kind::Chunk(_) | Kind::Stop(_)))
+                if self.version >= VERSION_BULK =>
+            {
+                self.on_transfer(&said).await
+            }
+            Some(_) => {
                 Err(End::of(close::MALFORMED, "a frame that has no place in an open session"))
             }
+        }
+    }
+
+    const fn takes_transfers(&self) -> bool {
+        self.version >= VERSION_BULK && matches!(self.opened.mode, Mode::Normal)
+    }
+
+    /// A chunk is confirmed before anything else is read: the next one comes after that.
+    async fn on_transfer(&mut self, said: &Kind) -> Result<(), End> {
+        let answer = match said {
+            Kind::Offer(offer) if !self.takes_transfers() => {
+                Some(bulk::stop(&offer.transfer_id, words::TRANSFER_UNEXPECTED))
+            }
+            _ if !self.takes_transfers() => None,
+            said => self.hub.work(bulk::take(self.hub.db(), self.identity, said)).await?,
+        };
+        match answer {
+            Some(Kind::Grant(mut grant)) => {
+                let held_us = self.heard.elapsed().as_micros();
+                grant.held_us = u32::try_from(held_us).unwrap_or(u32::MAX);
+                self.wire.send(Kind::Grant(grant)).await
+            }
+            Some(answer) => self.wire.send(answer).await,
+            None => Ok(()),
         }
     }
 

@@ -8,12 +8,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fournil_protocol::SUBPROTOCOL;
 use fournil_protocol::limits::FRAME_BYTES_MAX;
 use futures_util::future::BoxFuture;
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::header::{
+    CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, UPGRADE,
+};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -37,6 +40,13 @@ use super::seat::Seat;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Frames waiting for a slow gateway; past it the session's write fails and it ends.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
+/// Unsent bytes beyond which the kernel takes no more: what is in there cannot be overtaken.
+const NOTSENT_BYTES: u32 = 4 * 1024;
+/// Sent bytes nobody acknowledges end a tunnel after this, well before a person asks why
+/// nothing is printed.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+/// What a gateway is told while the server stops: a restart takes about as long.
+const RETRY_AFTER_S: u16 = 2;
 const PROTOCOL_HEADER: HeaderName = HeaderName::from_static("sec-websocket-protocol");
 
 /// The byte stream under every connection of the main listener.
@@ -215,8 +225,20 @@ async fn socket(upgraded: Upgraded) -> Option<TunnelSocket> {
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let stream = parts.io.into_inner();
+    tune(stream.tcp());
     let read = parts.read_buf.to_vec();
     Some(WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await)
+}
+
+/// A command must not stand behind what the kernel holds, and a dead line must show.
+fn tune(socket: &TcpStream) {
+    let options = socket2::SockRef::from(socket);
+    let tuned = options
+        .set_tcp_notsent_lowat(NOTSENT_BYTES)
+        .and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX)));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "socket options of a tunnel could not be set");
+    }
 }
 
 /// The `sec-websocket-key` of a proper request, or why it is not one.
@@ -253,6 +275,9 @@ fn names(headers: &HeaderMap, header: &str, word: &str) -> bool {
 fn refusal(status: StatusCode, what: &'static str) -> warp::reply::Response {
     let mut response = hyper::Response::new(Bytes::from_static(what.as_bytes()));
     *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    }
     if status == StatusCode::UPGRADE_REQUIRED {
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
@@ -271,4 +296,30 @@ pub fn no_tunnels() -> TunnelHandler {
             let _: Result<(), _> = socket.close(None).await;
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (socket, _) = accepted.expect("accepted");
+        tune(&socket);
+        let options = socket2::SockRef::from(&socket);
+        assert_eq!(options.tcp_user_timeout().expect("told"), Some(UNACKNOWLEDGED_MAX));
+        assert_eq!(options.tcp_notsent_lowat().expect("told"), NOTSENT_BYTES);
+        assert!(UNACKNOWLEDGED_MAX < Duration::from_secs(30));
+        drop(client);
+    }
+
+    #[test]
+    fn who_is_sent_away_for_a_restart_is_told_when_to_come_back() {
+        let busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        assert_eq!(busy.headers().get(RETRY_AFTER).expect("told"), "2");
+        assert!(!refusal(StatusCode::BAD_REQUEST, "no").headers().contains_key(RETRY_AFTER));
+    }
 }

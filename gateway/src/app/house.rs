@@ -13,17 +13,20 @@ use uuid::Uuid;
 use super::begun::Begun;
 use super::change::Running;
 use super::devices::{self, Roster, Shared};
+use super::diagnostics::Diagnostics;
 use super::health::HealthReporter;
-use super::router::Router;
+use super::router::{Own, Router};
 use super::status::{self, StatusServer};
 use crate::clock::PunchStore;
 use crate::config::Config;
 use crate::journal::{self, Journal};
+use crate::logs::RecentLog;
 use crate::seam::{self, CloudOffset};
 use crate::supervise::{Pulse, Supervisor, watch_every};
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::state::TunnelState;
+use crate::tunnel::uploads::Uploads;
 
 /// How often the journal shows that it can write, or more often where the watchdog asks for
 /// it; it may miss two.
@@ -31,7 +34,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES_LATE: u32 = 3;
 /// (Re)starts of devices waiting for the router.
 pub(super) const ATTACHES_MAX: usize = 16;
-/// Status commands waiting; more stay in the journal.
+/// Status commands, and diagnostics, waiting; more stay in the journal.
 pub(super) const STATUS_MAX: usize = 8;
 
 /// What the parts inside the shop share.
@@ -44,6 +47,8 @@ pub(super) struct House {
     pub(super) stale: HashSet<Uuid>,
     /// The journal's end was not as it was left.
     pub(super) is_tail_doubtful: bool,
+    pub(super) uploads: Uploads,
+    pub(super) recent: RecentLog,
 }
 
 impl House {
@@ -88,6 +93,7 @@ impl House {
         });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, asked) = mpsc::channel(STATUS_MAX);
+        let (ask_diagnostics, wanted) = mpsc::channel(STATUS_MAX);
         let cloud_offset = self.cloud_offset.clone();
         let store = self.punch_store();
         let shared = Shared { recorder: weak, attach, cloud_offset, store };
@@ -96,7 +102,9 @@ impl House {
         let devices = devices::start(&self.config, supervisor, &shared, &[]);
         roster.send_replace(devices::roster(&devices));
         let (journal, offset) = (self.journal.clone(), self.cloud_offset.clone());
-        let mut router = Router::new(journal, begun, seated, self.ambient, offset, ask_status);
+        let uploads = self.uploads.clone();
+        let own = Own { status: ask_status, diagnostics: ask_diagnostics, uploads };
+        let mut router = Router::new(journal, begun, seated, self.ambient, offset, own);
         router.stale = self.stale;
         supervisor.watch("router", router.pulse.clone());
         supervisor.essential("router", router.run(fresh, attached, stop.clone()));
@@ -115,6 +123,16 @@ impl House {
             devices: told,
             began,
         };
+        let diagnostics = Diagnostics {
+            config: self.config.clone(),
+            journal: self.journal.clone(),
+            status: status.clone(),
+            recent: self.recent,
+            uploads: self.uploads,
+            cloud_offset: self.cloud_offset,
+            ambient: self.ambient,
+        };
+        supervisor.essential("diagnostics", diagnostics.run(wanted, stop.clone()));
         let token = stop.clone();
         supervisor.part("status", move || status.clone().run(token.clone()));
         let every = PROBE_EVERY.min(watch_every());

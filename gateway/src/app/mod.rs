@@ -7,6 +7,7 @@
 mod begun;
 mod change;
 mod devices;
+mod diagnostics;
 mod enrolment;
 mod health;
 mod house;
@@ -28,13 +29,14 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use fournil_protocol::command::Body;
 use fournil_protocol::event::{Body as EventBody, Notice, Severity};
-use fournil_protocol::words;
+use fournil_protocol::{Versions, words};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
+use crate::logs::RecentLog;
 use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
 use crate::supervise::{Failure, Pulse, Supervisor};
 use crate::tunnel::Tunnel;
@@ -44,6 +46,7 @@ use crate::tunnel::session::Terms;
 use crate::tunnel::state::TunnelState;
 use crate::tunnel::target::Target;
 use crate::tunnel::trust::Trust;
+use crate::tunnel::uploads::Uploads;
 use change::Line;
 pub use health::{disk_free_bytes, resident_bytes};
 use house::House;
@@ -52,7 +55,6 @@ use house::House;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How late the tunnel may be.
 const TUNNEL_LATE: Duration = Duration::from_secs(30);
-
 /// Where the cloud is and whom to believe: the configuration first, then what
 /// enrolment stored.
 pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Trust)> {
@@ -67,7 +69,11 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
 
 /// Runs until a signal or a failure ends it. `reread` answers SIGHUP with a configuration
 /// that is good, or with none.
-pub async fn run(config: Config, mut reread: impl FnMut() -> Option<Config>) -> anyhow::Result<()> {
+pub async fn run(
+    config: Config,
+    recent: RecentLog,
+    mut reread: impl FnMut() -> Option<Config>,
+) -> anyhow::Result<()> {
     let identity = Identity::load(&config.state_dir)?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()
@@ -98,6 +104,7 @@ pub async fn run(config: Config, mut reread: impl FnMut() -> Option<Config>) -> 
     let (newest, identity) = watch::channel(Arc::new(identity));
     let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
+    let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
         identity: identity.clone(),
@@ -109,6 +116,8 @@ pub async fn run(config: Config, mut reread: impl FnMut() -> Option<Config>) -> 
         cloud_offset: cloud_offset.clone(),
         state,
         pulse: tunnel_pulse,
+        versions: Versions::BUILT,
+        uploads: uploads.clone(),
     };
     let line = Line::start(&mut supervisor, Tunnel { target, trust, terms });
     supervisor.tell(status::line(tunnel_state.clone()));
@@ -121,6 +130,8 @@ pub async fn run(config: Config, mut reread: impl FnMut() -> Option<Config>) -> 
         ambient,
         stale,
         is_tail_doubtful,
+        uploads,
+        recent,
     };
     let mut running = house.start(&mut supervisor, fresh, tunnel_state);
     running.line = Some(line);

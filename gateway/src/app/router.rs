@@ -26,6 +26,7 @@ use crate::printer::DRAWER_PATIENCE;
 use crate::seam::{CloudOffset, Job, RecordError};
 use crate::supervise::Pulse;
 use crate::tunnel::ambient::Ambient;
+use crate::tunnel::uploads::Uploads;
 
 /// How often the journal is asked for what could not be handed on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -45,6 +46,14 @@ pub(super) struct Attach {
     pub(super) jobs: mpsc::Sender<Job>,
 }
 
+/// Where the gateway itself answers; a full queue leaves a command in the journal.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) status: mpsc::Sender<Uuid>,
+    pub(super) diagnostics: mpsc::Sender<Job>,
+    pub(super) uploads: Uploads,
+}
+
 /// What the router works with.
 #[derive(Debug)]
 pub(super) struct Router {
@@ -58,8 +67,7 @@ pub(super) struct Router {
     pub(super) pulse: Pulse,
     pub(super) ambient: Ambient,
     pub(super) cloud_offset: CloudOffset,
-    /// Status commands; a full queue leaves them in the journal.
-    pub(super) status: mpsc::Sender<Uuid>,
+    own: Own,
     handed: HashMap<Uuid, Handed>,
     /// Jobs of a device part that fell while it held them.
     orphans: HashSet<Uuid>,
@@ -95,7 +103,7 @@ impl Router {
         seated: watch::Receiver<Vec<SeatName>>,
         ambient: Ambient,
         cloud_offset: CloudOffset,
-        status: mpsc::Sender<Uuid>,
+        own: Own,
     ) -> Self {
         let mut router = Self {
             journal,
@@ -106,7 +114,7 @@ impl Router {
             pulse: Pulse::new(LOOK_LATE),
             ambient,
             cloud_offset,
-            status,
+            own,
             handed: HashMap::new(),
             orphans: HashSet::new(),
             parking: Parking::default(),
@@ -279,6 +287,10 @@ impl Router {
                 self.ask_status(job.id);
                 Ok(())
             }
+            Place::Diagnostics => {
+                self.ask_diagnostics(job);
+                Ok(())
+            }
             Place::Cancel(target) => self.cancel(job, target).await,
             Place::Nowhere { state, reason } => self.settle(job.id, state, reason).await,
         }
@@ -329,15 +341,30 @@ impl Router {
     }
 
     fn ask_status(&mut self, id: Uuid) {
-        if self.status.try_send(id).is_ok() {
-            let handed = Handed { device: String::new(), at: Instant::now(), is_repeatable: true };
-            self.handed.insert(id, handed);
+        if self.own.status.try_send(id).is_ok() {
+            self.note_own(id);
         }
+    }
+
+    fn ask_diagnostics(&mut self, job: Job) {
+        let id = job.id;
+        if self.own.diagnostics.try_send(job).is_ok() {
+            self.note_own(id);
+        }
+    }
+
+    fn note_own(&mut self, id: Uuid) {
+        let handed = Handed { device: String::new(), at: Instant::now(), is_repeatable: true };
+        self.handed.insert(id, handed);
     }
 
     /// A command that a device holds is cancelled by the device, which alone knows
     /// whether it began; one that still lies in the journal is cancelled here.
     async fn cancel(&mut self, job: Job, target: Uuid) -> Result<(), RecordError> {
+        if self.own.uploads.cancel(target) {
+            self.settle(target, CommandState::Cancelled, words::CANCELLED).await?;
+            return self.settle(job.id, CommandState::Done, words::CANCELLED).await;
+        }
         if let Some(held) = self.handed.get(&target) {
             let device = held.device.clone();
             let is_clock =

@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::begun::Begun;
 use super::house::{ATTACHES_MAX, STATUS_MAX};
 use super::route::SeatName;
-use super::router::{Attach, Router};
+use super::router::{Attach, Own, Router};
 use super::stale_drawers;
 use crate::journal::Journal;
 use crate::printer::PrinterConfig;
 use crate::printer::spool::{Patience, run_with};
 use crate::seam::{self, CloudOffset, JOBS_MAX, Job, RecordError, Recorder};
 use crate::tunnel::ambient::Ambient;
+use crate::tunnel::uploads::Uploads;
 
 /// What the parts work with.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Parts {
     pub printers: Vec<PrinterConfig>,
     pub ambient: Ambient,
     pub cloud_offset: CloudOffset,
+    pub uploads: Uploads,
     pub stop: CancellationToken,
 }
 
@@ -43,13 +45,16 @@ impl Parts {
         tasks.spawn(async move { journal.serve(served).await });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
         let (ask_status, _) = mpsc::channel(STATUS_MAX);
+        let (ask_diagnostics, _) = mpsc::channel(STATUS_MAX);
+        let uploads = self.uploads;
+        let own = Own { status: ask_status, diagnostics: ask_diagnostics, uploads };
         let seats = self
             .printers
             .iter()
             .map(|printer| SeatName { name: printer.name.clone(), kind: DeviceKind::Printer });
         let (_, seated) = watch::channel(seats.collect());
         let (ambient, offset) = (self.ambient, self.cloud_offset.clone());
-        let mut router = Router::new(self.journal, begun, seated, ambient, offset, ask_status);
+        let mut router = Router::new(self.journal, begun, seated, ambient, offset, own);
         router.stale = stale;
         let (jobs, fresh) = mpsc::channel(JOBS_MAX);
         tasks.spawn(router.run(fresh, attached, self.stop.clone()));

@@ -3,11 +3,12 @@
 use clap::Args;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, reload};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, reload};
 
 use super::{PlaceArgs, load, print};
 use crate::app;
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::logs::RecentLog;
 
 /// Arguments of `fournil-gateway run`.
 #[derive(Debug, Args)]
@@ -24,27 +25,28 @@ pub async fn run(arguments: RunArgs, place: &PlaceArgs) -> anyhow::Result<()> {
         print::line(config.show().trim_end());
         return Ok(());
     }
-    let mut level = start_log(&config.log);
+    let recent = RecentLog::default();
+    let mut level = start_log(&config.log, &recent);
     let place = place.clone();
-    app::run(config, move || reread(&place, &mut level)).await
+    app::run(config, recent, move || reread(&place, &mut level)).await
 }
 
 /// Changes the level of the log while it runs.
 type SetLevel = Box<dyn FnMut(EnvFilter) -> Result<(), reload::Error> + Send>;
 
-fn start_log(log: &LogConfig) -> SetLevel {
+/// To stderr for whoever reads it there, and the last lines to memory for a diagnostic.
+fn start_log(log: &LogConfig, recent: &RecentLog) -> SetLevel {
     let (level, handle) = reload::Layer::new(filter(log));
-    let registry = tracing_subscriber::registry().with(level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(std::io::stderr);
     // systemd's journal has its own time and no colours.
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    match log.format {
-        LogFormat::Json => registry.with(lines.json()).init(),
-        LogFormat::Text if is_terminal => registry.with(lines.with_target(false)).init(),
-        LogFormat::Text => {
-            registry.with(lines.with_target(false).with_ansi(false).without_time()).init();
-        }
-    }
+    let to_stderr = match log.format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text if is_terminal => lines.with_target(false).boxed(),
+        LogFormat::Text => lines.with_target(false).with_ansi(false).without_time().boxed(),
+    };
+    let to_memory = fmt::layer().with_ansi(false).with_writer(recent.clone());
+    tracing_subscriber::registry().with(level).with(to_stderr).with(to_memory).init();
     Box::new(move |level| handle.reload(level))
 }
 

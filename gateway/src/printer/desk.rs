@@ -121,7 +121,7 @@ impl Desk {
                 self.asked.push(job.id);
                 return;
             }
-            Some(Body::ReadClock(_)) | None => Told::new(
+            Some(Body::ReadClock(_) | Body::SendDiagnostics(_)) | None => Told::new(
                 CommandState::Unsupported,
                 words::UNKNOWN_KIND,
                 "a printer cannot do this",

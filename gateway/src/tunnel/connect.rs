@@ -34,8 +34,9 @@ const ADDRESSES_MAX: usize = 4;
 pub const CONNECT_MAX: Duration = Duration::from_secs(10 + 4 * 8 + 10 + 10);
 /// Sent bytes nobody acknowledges kill the connection after this.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
-/// Unsent bytes the kernel may hold: what is in there cannot be overtaken.
-const NOTSENT_BYTES: u32 = 16 * 1024;
+/// Unsent bytes beyond which the kernel takes no more: what is in there cannot be
+/// overtaken. 4 KiB are 16 ms on a line of 2 Mbit/s.
+const NOTSENT_BYTES: u32 = 4 * 1024;
 /// The library's own choice is 128 KiB, filled with zeros at each read.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -61,6 +62,19 @@ pub enum ConnectError {
          cloud Fournil, à jour, sans mandataire qui coupe les WebSocket"
     )]
     Upgrade { target: String, why: String },
+    #[error("{target} est occupé ou redémarre (HTTP {status}) : la passerelle revient d'elle-même")]
+    Busy { target: String, status: u16, retry_after: Duration },
+}
+
+impl ConnectError {
+    /// How long the cloud, or a proxy before it, asked to stay away.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
 }
 
 /// Asks DNS, each time anew: a cloud that moved is found at the next try.
@@ -159,11 +173,30 @@ pub async fn upgrade(
     match timeout(UPGRADE_TIMEOUT, handshake).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(answer))) => {
-            Err(failed(format!("HTTP {}", answer.status())))
+            let status = answer.status();
+            if is_busy(status) {
+                let retry_after = retry_after(answer.headers());
+                let (target, status) = (target.to_string(), status.as_u16());
+                return Err(ConnectError::Busy { target, status, retry_after });
+            }
+            Err(failed(format!("HTTP {status}")))
         }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed("pas de réponse".to_owned())),
     }
+}
+
+/// Answers of a server that means to be there again soon.
+fn is_busy(status: http::StatusCode) -> bool {
+    use http::StatusCode;
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// `Retry-After` in seconds; zero when it is missing or a date, which leaves the wait to
+/// the usual backoff.
+fn retry_after(headers: &http::HeaderMap) -> Duration {
+    let told = headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Duration::from_secs(told.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
 }
 
 /// Small buffers, and nothing larger than a frame is ever put together.
@@ -188,5 +221,38 @@ fn short(error: &io::Error) -> String {
             "réseau injoignable".to_owned()
         }
         _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target::parse(&format!("https://localhost:{}", address.port())).unwrap();
+        let stream = reach(&target, &[address]).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), NOTSENT_BYTES);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert!(USER_TIMEOUT < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn when_to_come_back_is_read_in_seconds_and_anything_else_is_left_to_the_backoff() {
+        let told = |value: Option<&'static str>| {
+            let mut headers = http::HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static(value));
+            }
+            retry_after(&headers)
+        };
+        assert_eq!(told(Some(" 17 ")), Duration::from_secs(17));
+        for other in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-3"), Some("")] {
+            assert_eq!(told(other), Duration::ZERO, "{other:?}");
+        }
     }
 }

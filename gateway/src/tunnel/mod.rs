@@ -1,7 +1,8 @@
 //! The one connection to the cloud: dialled from here, verified, kept, dialled again.
 //!
 //! [`target`] and [`trust`] say where and whom, [`connect`] dials, [`identity`] proves
-//! who we are, [`session`] carries the two logs, [`backoff`] spreads the tries. It never
+//! who we are, [`session`] carries the two logs and the [`uploads`], [`backoff`] spreads
+//! the tries. It never
 //! gives up: whatever the cloud says, a shop must come back without a visit.
 
 pub mod ambient;
@@ -12,12 +13,14 @@ pub mod identity;
 pub mod log;
 pub mod metered;
 pub mod offset;
+pub(crate) mod reasons;
 pub mod session;
 pub mod state;
 pub mod target;
 #[cfg(test)]
 mod tests;
 pub mod trust;
+pub mod uploads;
 pub mod window;
 
 use std::sync::Arc;
@@ -142,7 +145,13 @@ async fn once<L: Log>(
     };
     let socket = match opened {
         Ok(socket) => socket,
-        Err(error) => return (backoff.next_wait(random), error.to_string()),
+        Err(error) => {
+            let wait = match error.retry_after() {
+                Some(hint) => backoff.wait_after_busy(hint, random),
+                None => backoff.next_wait(random),
+            };
+            return (wait, error.to_string());
+        }
     };
     let ended = session::run(socket, terms, stop).await;
     backoff.session_ended(ended.lasted);

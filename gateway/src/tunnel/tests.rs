@@ -9,7 +9,7 @@ use data_encoding::BASE64;
 use fournil_protocol::enrol::{self as wire, EnrolAnswer, EnrolRefusal, EnrolRequest};
 use fournil_protocol::frame::{Frame, Kind};
 use fournil_protocol::hello::{Challenge, Welcome};
-use fournil_protocol::{SUBPROTOCOL, fingerprint};
+use fournil_protocol::{SUBPROTOCOL, Versions, fingerprint};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -34,6 +34,7 @@ use super::enrol::{EnrolError, Enrolment};
 use super::identity::Identity;
 use super::session::Terms;
 use super::state::{Phase, TunnelState};
+use super::uploads::Uploads;
 use super::*;
 use crate::journal::{Journal, JournalConfig, TimeSource};
 use crate::seam::CloudOffset;
@@ -289,6 +290,8 @@ fn tunnel_with(
         cloud_offset: CloudOffset::default(),
         state,
         pulse: Pulse::new(Duration::from_mins(1)),
+        versions: Versions::BUILT,
+        uploads: Uploads::default(),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(Tunnel { target, trust, terms }, stop.clone()));
@@ -348,6 +351,32 @@ async fn the_tunnel_comes_back_after_each_cut_and_stops_when_told() {
     let mut socket = accept(&pki, &listener).await;
     welcome(&mut socket).await;
     told.wait_for(|state| state.sessions == 4).await.unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cloud_that_says_when_to_come_back_before_the_upgrade_is_heeded() {
+    let (pki, state) = (pki(), tempfile::tempdir().unwrap());
+    let enrolling = enrolling_cloud(&pki).await;
+    enrol::run(&enrolment(&pki, &state, enrolling)).await.unwrap();
+    let identity = Identity::load(state.path()).unwrap();
+    let folder = state.path().join("journal");
+    let time = TimeSource::new([1; 16], || (0, 0));
+    let (journal, _) = Journal::open(&folder, JournalConfig::default(), time).unwrap();
+    let (listener, address) = listen().await;
+    let (running, mut told, stop) = tunnel_to(&pki, identity, address, journal.clone());
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = pki.acceptor.accept(stream).await.unwrap();
+    let answer = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 420\r\n\
+                   content-length: 0\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+    let waiting = told.wait_for(|state| state.phase == Phase::Waiting).await.unwrap().clone();
+    // The dice of this test add nothing.
+    assert_eq!(waiting.next_try_ms.unwrap() - waiting.since_ms, 420_000);
+    let fault = waiting.last_fault.unwrap();
+    assert!(fault.contains("HTTP 503") && fault.contains("revient d'elle-même"), "{fault}");
     stop.cancel();
     timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
     journal.close().await.unwrap();

@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use fournil_tests::world::cluster::Cluster;
 use fournil_tests::world::daemon::binary;
+use fournil_tests::world::house::{House, drawers};
 use fournil_tests::world::shop::Shop;
+use fournil_tests::world::thin::{Line, ThinLine};
 use fournil_tests::world::till::Till;
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
 
 const PUNCHES: usize = 200;
 const SALES: usize = 100;
+const DRAWERS: usize = 100;
 const WAIT: Duration = Duration::from_secs(10);
 
 fn main() -> anyhow::Result<()> {
@@ -32,7 +35,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn figures() -> anyhow::Result<()> {
     let cluster = Cluster::start("bench")?;
-    let shop = Shop::open_in(&cluster.url).await?;
+    let mut shop = Shop::open_in(&cluster.url).await?;
     let baseline = baseline::measure(&shop.db).await?;
     println!("{:<52}{:>10}{:>10}{:>10}", "", "p50 ms", "p99 ms", "ratio");
     let floor = baseline.rows();
@@ -53,6 +56,11 @@ async fn figures() -> anyhow::Result<()> {
     println!("gateway resident memory   {:>8.1} MB", megabytes(resident_bytes(pid)?));
     let idle = idle_cpu(pid).await?;
     println!("gateway idle CPU          {idle:>8.3} % of one core");
+    println!("{:-<82}", "");
+    println!("on a line of 2 Mbit/s, 10 ms each way:");
+    let (mut alone, mut beside) = measure_drawers(&mut shop).await?;
+    row("drawer asked for to known as open", &mut alone, floor);
+    row("the same beside an upload of 5 MB", &mut beside, floor);
     Ok(())
 }
 
@@ -106,6 +114,19 @@ async fn measure_receipts(shop: &Shop) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
         }
     }
     Ok((from_commit, from_click))
+}
+
+/// Drawers on a thin line, alone and beside an upload. The shop's own gateway is stopped.
+async fn measure_drawers(shop: &mut Shop) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let line = Line { bits_per_s: 2_000_000, delay: Duration::from_millis(10) };
+    let thin = ThinLine::start(shop.address, line)?;
+    let mut house = House::take_over(shop, thin.address).await?;
+    drawers(&mut house, 5).await?;
+    let alone = drawers(&mut house, DRAWERS).await?;
+    let _upload = house.upload(vec![0x5a; 5_000_000]).await?;
+    let beside = drawers(&mut house, DRAWERS).await?;
+    let shown = |times: Vec<Duration>| times.into_iter().map(milliseconds).collect();
+    Ok((shown(alone), shown(beside)))
 }
 
 async fn wait_for_hint(listener: &mut PgListener, topic: &str) -> anyhow::Result<()> {

@@ -21,6 +21,8 @@ use fournil_gateway::tunnel::ambient::Ambient;
 use fournil_gateway::tunnel::identity::Identity;
 use fournil_gateway::tunnel::session::Terms;
 use fournil_gateway::tunnel::state::TunnelState;
+use fournil_gateway::tunnel::uploads::Uploads;
+use fournil_protocol::Versions;
 use fournil_protocol::event::{Body, Punch, PunchSource};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -161,13 +163,14 @@ impl Shop {
             Journal::open_here(&place, config, time, disk.clone(), desk.clone())?;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let ambient = Ambient { wall_ms: clock::shop_ms, random: clock::random };
-        let cloud_offset = CloudOffset::default();
+        let (cloud_offset, uploads) = (CloudOffset::default(), Uploads::default());
         let printer = PrinterConfig::at("caisse", Target::Memory(self.plug.clone()), "epson-58");
         let parts = Parts {
             journal: journal.clone(),
             printers: vec![printer],
             ambient,
             cloud_offset: cloud_offset.clone(),
+            uploads: uploads.clone(),
             stop: stop.clone(),
         };
         let (jobs, recorder) = parts.start(&mut tasks).await?;
@@ -185,6 +188,8 @@ impl Shop {
             cloud_offset,
             state,
             pulse: Pulse::new(Duration::from_mins(1)),
+            versions: Versions::BUILT,
+            uploads,
         };
         let (path, token) = (self.path.clone(), stop.clone());
         tasks.spawn(async move {

@@ -5,6 +5,8 @@ pub mod browse;
 pub mod chromium;
 pub mod cluster;
 pub mod daemon;
+pub mod house;
 pub mod proxy;
 pub mod shop;
+pub mod thin;
 pub mod till;

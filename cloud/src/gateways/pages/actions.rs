@@ -2,8 +2,9 @@
 //! back, end a doubt, give it a name, end it.
 
 use chrono::TimeDelta;
-use fournil_protocol::command::{Body, Print, ReadClock, ReadStatus};
+use fournil_protocol::command::{Body, Print, ReadClock, ReadStatus, SendDiagnostics};
 use fournil_protocol::document::{Align, Document};
+use fournil_protocol::limits::TRANSFER_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ use crate::web::{Error, Request, Response, Result, Route, post};
 
 /// A wish made by hand is of no use later.
 const ASKED_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// A diagnostic may have to wait for a line, and to come up a thin one.
+const DIAGNOSTICS_LIFE: TimeDelta = TimeDelta::hours(2);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -42,6 +45,7 @@ enum What {
     ReadStatus,
     ReadClock,
     TestPage,
+    Diagnostics,
 }
 
 async fn ask(request: Request) -> Result<Response> {
@@ -78,13 +82,18 @@ async fn enqueue(
             let title = document.title.clone();
             (Body::Print(Print { document, copy_of: Vec::new() }), title)
         }
+        What::Diagnostics => {
+            let body = SendDiagnostics { bytes_max: TRANSFER_BYTES_MAX };
+            (Body::SendDiagnostics(body), String::new())
+        }
     };
+    let life = if matches!(what, What::Diagnostics) { DIAGNOSTICS_LIFE } else { ASKED_LIFE };
     let new = NewCommand {
         gateway_id: gateway.gateway_id,
         device: "",
         title: &title,
         body,
-        not_after: Some(act.now() + ASKED_LIFE),
+        not_after: Some(act.now() + life),
         source_kind: "gateway-page",
         source_id: key,
         purpose: "asked",

@@ -1,6 +1,7 @@
 //! The Passerelles pages, and the address where machines enrol.
 
 mod actions;
+mod bundles;
 mod enrolment;
 mod show;
 mod views;
@@ -23,5 +24,8 @@ pub const NAV: &[NavItem] = &[NavItem {
 /// The area's routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [enrolment::routes(), show::routes(), actions::routes()].into_iter().flatten().collect()
+    [enrolment::routes(), show::routes(), bundles::routes(), actions::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::VIEW;
+use super::bundles::{self, BundleList};
 use super::views::{self, CommandView, GatewayView, NoticeView, StepView, mark_of};
 use crate::db::Scope;
 use crate::gateways::sql::lists;
@@ -72,6 +73,7 @@ struct ShowPage {
     gateway: GatewayView,
     mark: String,
     notices: Vec<NoticeView>,
+    diagnostics: BundleList,
     list: CommandList,
 }
 
@@ -104,6 +106,7 @@ async fn show(request: Request) -> Result<Response> {
     let gateway = read_gateway(&request).await?;
     let mut scope = request.app().db.read(request.company()?).await?;
     let list = read_commands(&request, &mut scope, &gateway).await?;
+    let diagnostics = bundles::read(&request, &mut scope, &gateway).await?;
     let company = request.company()?;
     let lines =
         lists::notices(scope.connection(), company, gateway.gateway_id, NOTICES_SHOWN).await?;
@@ -111,7 +114,7 @@ async fn show(request: Request) -> Result<Response> {
     let notices = lines.iter().map(|line| views::notice(line, gateway.zone, &texts)).collect();
     let mark = mark_of(&gateway);
     let page = request.page("gateways-title");
-    Response::html(&ShowPage { page, gateway, mark, notices, list })
+    Response::html(&ShowPage { page, gateway, mark, notices, diagnostics, list })
 }
 
 async fn state(request: Request) -> Result<Response> {
@@ -202,6 +205,6 @@ async fn read_commands(
     })
 }
 
-fn nothing_new() -> Response {
+pub(super) fn nothing_new() -> Response {
     Response::text(String::new()).with_status(204)
 }

@@ -9,7 +9,8 @@ use ring::digest;
 use uuid::Uuid;
 
 use crate::gateways::model::{ClockState, Kind, State, clock_state};
-use crate::gateways::reasons::{evidence_text, reason_text, state_badge, state_text};
+use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
+use crate::gateways::sql::bundles::BundleLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::i18n::{Message, Texts};
 use crate::time;
@@ -48,6 +49,8 @@ pub(super) struct GatewayView {
     pub(super) badge: &'static str,
     pub(super) since: Option<At>,
     pub(super) heard: Option<At>,
+    /// When and why the newest session that is over ended.
+    pub(super) last_end: Option<(At, String)>,
     pub(super) remedy: Option<String>,
     pub(super) software: String,
     pub(super) hostname: String,
@@ -129,6 +132,10 @@ pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -
         // While it is live the last contact is now, and telling the second of it would
         // change the page for nothing.
         heard: row.heard_at.filter(|_| !is_live).map(|heard| at(heard, zone)),
+        last_end: row.last_end_at.map(|ended| {
+            let code = row.last_close_code.map(|code| u16::try_from(code).unwrap_or(u16::MAX));
+            (at(ended, zone), texts.say(&close_text(code)))
+        }),
         remedy: remedy(row, live, texts),
         software: row.software.clone(),
         hostname: row.hostname.clone(),
@@ -274,6 +281,62 @@ pub(super) fn command(line: &CommandLine, zone: Tz, texts: &Texts) -> CommandVie
             && matches!(state, State::Queued | State::Leased | State::Delivered),
         is_in_doubt: state == State::InDoubt,
         is_page,
+    }
+}
+
+/// A diagnostic's line.
+#[derive(Debug, Clone)]
+pub(super) struct BundleView {
+    pub(super) command_id: Uuid,
+    pub(super) state: String,
+    pub(super) state_text: String,
+    pub(super) badge: &'static str,
+    pub(super) reason: Option<String>,
+    pub(super) asked_by: String,
+    pub(super) asked: At,
+    /// Bytes here and in all, while it comes.
+    pub(super) progress: Option<Progress>,
+    pub(super) is_complete: bool,
+    pub(super) size: String,
+    pub(super) may_cancel: bool,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    pub(super) received: i64,
+    pub(super) total: i64,
+    pub(super) text: String,
+}
+
+pub(super) fn bundle(line: &BundleLine, zone: Tz, texts: &Texts) -> BundleView {
+    let state = State::parse(&line.state).unwrap_or(State::InDoubt);
+    let has_reason = !line.reason.is_empty();
+    let is_complete = line.completed_at.is_some();
+    let kib = |bytes: i64| (bytes.max(0).cast_unsigned().div_ceil(1_024)).to_string();
+    let progress = match (line.received_bytes, line.total_bytes) {
+        (Some(received), Some(total)) if !is_complete && !state.is_final() => {
+            let told = [("received", kib(received)), ("total", kib(total))];
+            Some(Progress { received, total, text: texts.with("gateways-bundle-progress", &told) })
+        }
+        _ => None,
+    };
+    let size = line
+        .total_bytes
+        .filter(|_| is_complete)
+        .map(|total| texts.with("gateways-bundle-size", &[("kib", kib(total))]));
+    BundleView {
+        command_id: line.command_id,
+        state: line.state.clone(),
+        state_text: texts.get(state_text(state, has_reason)),
+        badge: state_badge(state, has_reason),
+        reason: has_reason.then(|| texts.say(&reason_text(&line.reason))),
+        asked_by: line.asked_by.clone(),
+        asked: at(line.queued_at, zone),
+        progress,
+        is_complete,
+        size: size.unwrap_or_default(),
+        may_cancel: matches!(state, State::Queued | State::Leased | State::Delivered),
     }
 }
 

@@ -24,6 +24,9 @@ pub(in crate::gateways) struct GatewayRow {
     pub(in crate::gateways) since: Option<DateTime<Utc>>,
     pub(in crate::gateways) heard_at: Option<DateTime<Utc>>,
     pub(in crate::gateways) peer: Option<String>,
+    /// How the newest session that is over came to its end.
+    pub(in crate::gateways) last_end_at: Option<DateTime<Utc>>,
+    pub(in crate::gateways) last_close_code: Option<i32>,
     pub(in crate::gateways) journal_pending: Option<i64>,
     pub(in crate::gateways) disk_free_bytes: Option<i64>,
     /// Our time minus the box's.
@@ -47,6 +50,7 @@ pub(in crate::gateways) async fn gateways(
                   s.since as "since?",
                   coalesce(s.heard_at, s.ended_at, n.heartbeat_at, s.since) as heard_at,
                   s.peer as "peer?",
+                  e.ended_at as "last_end_at?", e.close_code as "last_close_code?",
                   h.journal_pending as "journal_pending?", h.disk_free_bytes as "disk_free_bytes?",
                   h.clock_offset_ms as "clock_offset_ms?",
                   (select max(c.expires_at) from enrolment_codes c
@@ -67,6 +71,14 @@ pub(in crate::gateways) async fn gateways(
                order by l.generation desc
                limit 1
            ) s on true
+           left join lateral (
+               select l.ended_at, l.close_code
+               from gateway_sessions l
+               where l.company_id = g.company_id and l.gateway_id = g.gateway_id
+                 and l.ended_at is not null
+               order by l.generation desc
+               limit 1
+           ) e on true
            left join gateway_nodes n on n.node = s.node
            left join gateway_health h on h.company_id = g.company_id
                 and h.gateway_id = g.gateway_id

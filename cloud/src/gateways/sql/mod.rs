@@ -1,6 +1,7 @@
 //! Every statement of the area, by what it serves. Sequences and epochs are `u64` on
 //! the wire and `bigint` here, bit for bit.
 
+pub(super) mod bundles;
 pub(super) mod enrol;
 pub(super) mod health;
 pub(super) mod intake;

@@ -303,6 +303,70 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
 }
 
 #[tokio::test]
+async fn a_diagnostic_is_asked_for_watched_saved_and_called_back() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let world = &site.world;
+    let (mut shop, _) = world.connect(super::transfers::hello_2(7, 9)).await;
+    let page = format!("/gateways/{}", world.gateway_id);
+    let without_token = owner.ask("POST", &format!("{page}/ask"), "what=diagnostics").await;
+    assert_eq!(without_token.status, 403, "a form of another site asks for nothing");
+    let asked = owner.submit(&page, &format!("{page}/ask"), &[("what", "diagnostics")]).await;
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let id = id_of(&shop.next_commands().await.remove(0));
+    shop.confirm(1).await;
+    world.await_state(id, "delivered").await;
+    let part = owner.page(&format!("{page}/bundles")).await;
+    assert!(part.contains(&format!("data-bundle=\"{id}\" data-bundle-state=\"delivered\"")));
+    assert!(!part.contains("download"), "{part}");
+    let file = format!("{page}/bundles/{id}");
+    assert_eq!(owner.ask("GET", &file, "").await.status, 404, "it is not here yet");
+
+    let bytes = b"{\"log\":[\"<script>alert(1)</script>\"]}";
+    shop.upload(id, bytes, 20).await;
+    let sending = report(id, CommandState::Waiting, "transfer-sending", Evidence::None);
+    let events = vec![event(1, sending)];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(1).await;
+    let part = owner.page(&format!("{page}/bundles")).await;
+    assert!(part.contains("data-bundle-complete") && part.contains(&file), "{part}");
+    let again = between(&part, "hx-get=\"", "\"").to_owned();
+    assert_eq!(owner.ask("GET", &again, "").await.status, 204);
+    let saved = owner.ask("GET", &file, "").await;
+    assert_eq!(saved.body.as_bytes(), bytes);
+    let head = saved.head.to_lowercase();
+    assert!(head.contains("content-disposition: attachment; filename=\"diagnostic-"), "{head}");
+    assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    let cashier = site.browser("till@example.dz").await;
+    assert_eq!(cashier.ask("GET", &file, "").await.status, 403);
+
+    let asked = owner.submit(&page, &format!("{page}/ask"), &[("what", "diagnostics")]).await;
+    assert_eq!(asked.status, 303);
+    let second = id_of(&shop.next_commands().await.remove(0));
+    let cancel = format!("{page}/commands/{second}/cancel");
+    assert_eq!(owner.submit(&page, &cancel, &[]).await.status, 303);
+    let called_back = shop.next_commands().await.remove(0);
+    assert!(matches!(called_back.body, Some(fournil_protocol::command::Body::Cancel(_))));
+}
+
+#[tokio::test]
+async fn the_page_says_why_the_last_session_ended() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let page = format!("/gateways/{}", site.world.gateway_id);
+    assert!(!owner.page(&page).await.contains("data-last-end"));
+    let (shop, _) = site.world.connect(hello(7, 0)).await;
+    shop.cut().await;
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("La connexion a été coupée"), "{shown}");
+    let (mut shop, _) = site.world.connect(hello(7, 0)).await;
+    let goodbye = Goodbye { code: 4000, reason: "stops".into(), retry_after_ms: 0 };
+    shop.send(Kind::Goodbye(goodbye)).await;
+    shop.served.await.expect("session");
+    assert!(owner.page(&page).await.contains("Arrêt annoncé"));
+}
+
+#[tokio::test]
 async fn a_cashier_sees_none_of_it_and_a_stranger_signs_in_first() {
     let site = Site::new().await;
     let cashier = site.browser("till@example.dz").await;
