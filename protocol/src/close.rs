@@ -17,6 +17,9 @@ pub const OVERLOAD: u16 = 4005;
 pub const MALFORMED: u16 = 4006;
 /// The cloud cannot store now (database down).
 pub const UNAVAILABLE: u16 = 4007;
+/// The gateway should change its key and come back with the new one. A gateway that does
+/// not know how simply comes back.
+pub const ROTATE: u16 = 4020;
 
 /// The gateway's key was revoked.
 pub const REVOKED: u16 = 4500;

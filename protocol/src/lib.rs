@@ -8,7 +8,7 @@
 //! Read in this order: [`frame`] (the envelope), [`hello`] (how a session
 //! begins and resumes), [`event`] (shop to cloud), [`command`] (cloud to shop),
 //! [`document`] (what a receipt says), [`close`] (why a session ends),
-//! [`enrol`] (how a gateway gets its name), [`words`] (how the shop explains itself),
+//! [`enrol`] (how a gateway gets its name), [`rotate`] (how it changes its key), [`words`] (how the shop explains itself),
 //! [`limits`] (every bound).
 
 pub mod close;
@@ -20,6 +20,7 @@ pub mod fingerprint;
 pub mod frame;
 pub mod hello;
 pub mod limits;
+pub mod rotate;
 pub mod words;
 
 /// The newest protocol version this build speaks.

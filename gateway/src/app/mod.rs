@@ -9,6 +9,7 @@ mod devices;
 mod enrolment;
 mod health;
 mod parking;
+mod rotation;
 mod route;
 mod router;
 pub mod status;
@@ -46,6 +47,7 @@ use begun::Begun;
 use devices::Shared;
 use health::HealthReporter;
 pub use health::{disk_free_bytes, resident_bytes};
+use rotation::Rotation;
 use router::Router;
 use status::StatusServer;
 
@@ -68,12 +70,16 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
         (None, Some(pem)) => Trust::pinned(pem.as_bytes(), Path::new("(enrôlement)"))?,
         (None, None) => Trust::public()?,
     };
+    let trust = match (&config.cloud.client_cert, &config.cloud.client_key) {
+        (Some(cert), Some(key)) => trust.with_client(cert, key)?,
+        _ => trust,
+    };
     Ok((target, trust))
 }
 
 /// Runs until a signal or a failure ends it. `reload` answers SIGHUP.
 pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
-    let identity = Identity::load(&config.state_dir)?;
+    let identity = Identity::load_with(&config.state_dir, config.credential.as_deref())?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()
         .context("le nom de ce démarrage est illisible (/proc/sys/kernel/random/boot_id)")?;
@@ -101,8 +107,20 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         "gateway starts"
     );
     let (newest, identity) = watch::channel(Arc::new(identity));
-    let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
+    let place = (config.state_dir.clone(), config.credential.clone());
+    let watching = enrolment::watch(place, newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
+    let rotation = Rotation {
+        state_dir: config.state_dir.clone(),
+        credential: config.credential.clone(),
+        every_days: config.identity.rotate_every_days,
+        target: target.clone(),
+        trust: trust.clone(),
+        tunnel: tunnel_state.clone(),
+        now: crate::time::now,
+    };
+    let token = supervisor.soft();
+    supervisor.part("rotation", move || rotation.clone().run(token.clone()));
     let terms = Terms {
         log: journal.clone(),
         identity: identity.clone(),
@@ -304,6 +322,7 @@ impl House {
             journal: self.journal.clone(),
             devices: devices.clone(),
             state_dir: self.config.state_dir.clone(),
+            tunnel: tunnel.clone(),
             began,
         };
         supervisor.essential("health", health.run(asked, stop.clone()));

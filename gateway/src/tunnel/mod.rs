@@ -8,10 +8,14 @@ pub mod ambient;
 pub mod backoff;
 pub mod connect;
 pub mod enrol;
+mod https;
 pub mod identity;
 pub mod log;
 pub mod metered;
 pub mod offset;
+pub mod rotate;
+#[cfg(test)]
+mod rotate_tests;
 pub mod session;
 pub mod state;
 pub mod target;
@@ -23,6 +27,7 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fournil_protocol::close;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -56,9 +61,13 @@ pub async fn run<L: Log>(tunnel: Tunnel<L>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         identity.mark_unchanged();
         let sessions_before = tunnel.terms.state.borrow().sessions;
-        let (wait, fault) = once(&tunnel, &mut backoff, &stop).await;
+        let (wait, fault) = once(&tunnel, &mut backoff, &mut identity, &stop).await;
         if stop.is_cancelled() {
             break;
+        }
+        if fault == RENEWED {
+            tracing::info!("the tunnel opens again with the new identity");
+            continue;
         }
         // Once per change: a shop that is offline for a night must not fill its log.
         let wait_s = wait.as_secs();
@@ -85,10 +94,14 @@ async fn renewed(identity: &mut watch::Receiver<Arc<Identity>>) {
     }
 }
 
+/// Not a fault: a session gave way to one with another identity.
+const RENEWED: &str = "nouvelle identité";
+
 /// One try and, if it succeeds, one session; gives the wait before the next and why.
 async fn once<L: Log>(
     tunnel: &Tunnel<L>,
     backoff: &mut Backoff,
+    identity: &mut watch::Receiver<Arc<Identity>>,
     stop: &CancellationToken,
 ) -> (Duration, String) {
     let terms = &tunnel.terms;
@@ -103,8 +116,20 @@ async fn once<L: Log>(
         Ok(socket) => socket,
         Err(error) => return (backoff.next_wait(random), error.to_string()),
     };
-    let ended = session::run(socket, terms, stop).await;
+    // A new identity shows itself at once: the cloud keeps the key before until it has.
+    let yielding = stop.child_token();
+    let mut session = std::pin::pin!(session::run(socket, terms, &yielding));
+    let ended = tokio::select! {
+        ended = &mut session => ended,
+        () = renewed(identity) => {
+            yielding.cancel();
+            session.await;
+            *backoff = Backoff::default();
+            return (Duration::ZERO, RENEWED.to_owned());
+        }
+    };
     backoff.session_ended(ended.lasted);
+    note(terms, &ended.why);
     let wait = match &ended.why {
         End::Goodbye { code, retry_after_ms, .. } => {
             backoff.wait_after_goodbye(*code, *retry_after_ms, random)
@@ -115,8 +140,20 @@ async fn once<L: Log>(
     (wait, ended.why.to_string())
 }
 
+/// What the cloud said of our key, for whoever changes it.
+fn note<L>(terms: &Terms<L>, why: &End) {
+    let End::Goodbye { code, .. } = why else { return };
+    terms.state.send_modify(|state| match *code {
+        close::ROTATE => state.rotations_asked += 1,
+        close::UNKNOWN_KEY => state.keys_refused += 1,
+        _ => {}
+    });
+}
+
 async fn open<L>(tunnel: &Tunnel<L>) -> Result<Socket, ConnectError> {
     let stream = connect::dial(&tunnel.target, &tunnel.trust).await?;
+    let until_ms = stream.get_ref().1.peer_certificates().and_then(trust::until_ms);
+    tunnel.terms.state.send_modify(|state| state.certificate_until_ms = until_ms);
     connect::upgrade(&tunnel.target, stream).await
 }
 
