@@ -14,6 +14,7 @@
 mod accept;
 mod end;
 pub mod enrol;
+mod gate;
 mod health;
 mod hub;
 mod intake;
@@ -22,6 +23,7 @@ mod model;
 pub mod outbox;
 pub mod pages;
 mod reasons;
+pub mod rotate;
 mod session;
 mod sql;
 mod wire;
@@ -30,7 +32,8 @@ mod wire;
 mod tests;
 
 pub use end::Ended;
-pub use health::{record_health, record_notice};
+pub use gate::Caller;
+pub use health::{record_health, record_notice, tell_served};
 pub use hub::{Hub, HubOptions};
 pub use intake::{EventSink, Origin, Taken};
 pub use model::{Kind, Policy, Reported, State, Suspicion};

@@ -2,6 +2,7 @@
 
 mod actions;
 mod enrolment;
+mod keys;
 mod show;
 mod views;
 
@@ -23,5 +24,8 @@ pub const NAV: &[NavItem] = &[NavItem {
 /// The area's routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [enrolment::routes(), show::routes(), actions::routes()].into_iter().flatten().collect()
+    [enrolment::routes(), keys::routes(), show::routes(), actions::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

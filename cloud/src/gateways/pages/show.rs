@@ -8,13 +8,16 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::VIEW;
-use super::views::{self, CommandView, GatewayView, NoticeView, StepView, mark_of};
+use super::views::{
+    self, CommandView, ExpiryView, GatewayView, KeyView, NoticeView, StepView, mark_of,
+};
 use crate::db::Scope;
-use crate::gateways::sql::lists;
+use crate::gateways::sql::{keys, lists};
 use crate::web::{Error, Page, Request, Response, Result, Route, get};
 
 const COMMANDS_PER_PAGE: i64 = 25;
 const NOTICES_SHOWN: i64 = 20;
+const KEYS_SHOWN: i64 = 10;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -31,6 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "gateways/templates/list.html")]
 struct ListPage {
     page: Page,
+    served: Vec<ExpiryView>,
     gateways: Vec<GatewayView>,
     mark: String,
 }
@@ -53,7 +57,8 @@ struct Seen {
 async fn list(request: Request) -> Result<Response> {
     let gateways = read_gateways(&request, None).await?;
     let mark = mark_of(&gateways);
-    Response::html(&ListPage { page: request.page("gateways-title"), gateways, mark })
+    let served = read_served(&request).await?;
+    Response::html(&ListPage { page: request.page("gateways-title"), served, gateways, mark })
 }
 
 async fn cards(request: Request) -> Result<Response> {
@@ -72,6 +77,7 @@ struct ShowPage {
     gateway: GatewayView,
     mark: String,
     notices: Vec<NoticeView>,
+    keys: Vec<KeyView>,
     list: CommandList,
 }
 
@@ -109,9 +115,11 @@ async fn show(request: Request) -> Result<Response> {
         lists::notices(scope.connection(), company, gateway.gateway_id, NOTICES_SHOWN).await?;
     let texts = request.texts();
     let notices = lines.iter().map(|line| views::notice(line, gateway.zone, &texts)).collect();
+    let lines = keys::list(scope.connection(), company, gateway.gateway_id, KEYS_SHOWN).await?;
+    let keys = lines.iter().map(|line| views::key(line, gateway.zone, &texts)).collect();
     let mark = mark_of(&gateway);
     let page = request.page("gateways-title");
-    Response::html(&ShowPage { page, gateway, mark, notices, list })
+    Response::html(&ShowPage { page, gateway, mark, notices, keys, list })
 }
 
 async fn state(request: Request) -> Result<Response> {
@@ -169,7 +177,17 @@ async fn read_gateways(request: &Request, only: Option<Uuid>) -> Result<Vec<Gate
     let rows = lists::gateways(scope.connection(), company, only).await?;
     let devices = lists::devices(scope.connection(), company, only).await?;
     let texts = request.texts();
-    Ok(rows.iter().map(|row| views::gateway(row, &devices, &texts)).collect())
+    let now = request.app().time.now();
+    Ok(rows.iter().map(|row| views::gateway(row, &devices, now, &texts)).collect())
+}
+
+/// What is to be said of the certificates this cloud serves.
+async fn read_served(request: &Request) -> Result<Vec<ExpiryView>> {
+    let mut scope = request.app().db.read(request.company()?).await?;
+    let lines = keys::served(scope.connection()).await?;
+    let (now, texts) = (request.app().time.now(), request.texts());
+    let told = lines.iter().map(|line| views::expiry(&line.kind, Some(line.until), now, &texts));
+    Ok(told.flatten().collect())
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,10 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
+mod certificates;
 mod commands;
 mod enrolment;
+mod gate;
+mod keys;
 mod pages;
 mod property;
 mod sessions;
