@@ -13,6 +13,7 @@ mod clock;
 mod errors;
 mod escpos;
 mod faults;
+mod identity;
 mod journey;
 mod printer;
 mod pyzk;
