@@ -45,11 +45,16 @@ impl Hub {
             self.write_end(Ending { identity, generation, heard_at, end: end.clone() }).await;
             self.let_go(gateway_id, generation);
         }
-        tracing::info!(
-            gateway.id = gateway_id.map(tracing::field::display),
-            tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
-            "tunnel ended"
-        );
+        if gateway_id.is_none() && end.code == close::OVERLOAD {
+            // A flood must not fill the log too.
+            tracing::debug!(tunnel.reason = %end.reason, tunnel.peer = %peer, "turned away");
+        } else {
+            tracing::info!(
+                gateway.id = gateway_id.map(tracing::field::display),
+                tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
+                "tunnel ended"
+            );
+        }
         Ended { gateway_id, code: end.code, reason: end.reason }
     }
 }

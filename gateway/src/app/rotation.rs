@@ -18,8 +18,10 @@ use crate::tunnel::trust::Trust;
 
 /// How often the key's age is looked at.
 const LOOK_EVERY: Duration = Duration::from_hours(1);
-/// Between two tries of what is due.
+/// After the first try that failed; each one after it waits twice as long, up to the most: a
+/// cloud of the release before does not know how.
 const RETRY: Duration = Duration::from_mins(5);
+const RETRY_MAX: Duration = Duration::from_hours(6);
 
 /// Changes the key in time.
 #[derive(Debug, Clone)]
@@ -52,11 +54,17 @@ impl Rotation {
     pub(super) async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut seen = Told::by(&self.tunnel.borrow_and_update());
         let mut is_wanted = self.is_old();
+        let mut retry = RETRY;
         loop {
+            let mut wait = LOOK_EVERY;
             if is_wanted {
                 is_wanted = !self.rotate().await;
+                (wait, retry) = if is_wanted {
+                    (retry, (retry * 2).min(RETRY_MAX))
+                } else {
+                    (LOOK_EVERY, RETRY)
+                };
             }
-            let wait = if is_wanted { RETRY } else { LOOK_EVERY };
             // Cancel safe: counts that are not waited for are compared next time.
             let told = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
