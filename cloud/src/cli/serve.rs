@@ -39,7 +39,6 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 pub(super) async fn run(config: Config) -> Result<(), Fault> {
     log_to_stderr(&config);
     let time = TimeSource::system();
-    let texts = Catalogue::load().map_err(anyhow::Error::new)?;
     let connect = database::options(&config)?;
     let certificate = certificate(&config, &time)?;
     let clients = clients(&config)?;
@@ -48,15 +47,7 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
         Some(address) => Some(bound("web.listen_metrics", address).await?),
         None => None,
     };
-    let app = Arc::new(App {
-        db: database::pool(&config)?,
-        time,
-        texts,
-        nav: routes::nav(),
-        public_name: config.web.public_name.clone(),
-        public_url: config.web.public_url.clone(),
-        authority_pem: authority_pem(&config)?,
-    });
+    let app = Arc::new(app(&config, time)?);
     let (stop, metrics, readiness) =
         (CancellationToken::new(), Arc::<Metrics>::default(), Readiness::default());
     let hub = hub(&app, &config, &stop);
@@ -111,6 +102,18 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
         Err(_) => tracing::warn!("some parts did not stop in time and were left"),
     }
     failure.map_or(Ok(()), Err)
+}
+
+fn app(config: &Config, time: TimeSource) -> Result<App, Fault> {
+    Ok(App {
+        db: database::pool(config)?,
+        time,
+        texts: Catalogue::load().map_err(anyhow::Error::new)?,
+        nav: routes::nav(),
+        public_name: config.web.public_name.clone(),
+        public_url: config.web.public_url.clone(),
+        authority_pem: authority_pem(config)?,
+    })
 }
 
 /// The hub of this node, which runs until `stop`.

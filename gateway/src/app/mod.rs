@@ -110,17 +110,7 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
     let place = (config.state_dir.clone(), config.credential.clone());
     let watching = enrolment::watch(place, newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
-    let rotation = Rotation {
-        state_dir: config.state_dir.clone(),
-        credential: config.credential.clone(),
-        every_days: config.identity.rotate_every_days,
-        target: target.clone(),
-        trust: trust.clone(),
-        tunnel: tunnel_state.clone(),
-        now: crate::time::now,
-    };
-    let token = supervisor.soft();
-    supervisor.part("rotation", move || rotation.clone().run(token.clone()));
+    start_rotation(&mut supervisor, &config, (&target, &trust), &tunnel_state);
     let terms = Terms {
         log: journal.clone(),
         identity: identity.clone(),
@@ -254,6 +244,25 @@ fn start_tunnel(supervisor: &mut Supervisor, tunnel: Tunnel<Journal>) {
             Ok(())
         }
     });
+}
+
+fn start_rotation(
+    supervisor: &mut Supervisor,
+    config: &Config,
+    (target, trust): (&Target, &Trust),
+    tunnel: &watch::Receiver<TunnelState>,
+) {
+    let rotation = Rotation {
+        state_dir: config.state_dir.clone(),
+        credential: config.credential.clone(),
+        every_days: config.identity.rotate_every_days,
+        target: target.clone(),
+        trust: trust.clone(),
+        tunnel: tunnel.clone(),
+        now: crate::time::now,
+    };
+    let stop = supervisor.soft();
+    supervisor.part("rotation", move || rotation.clone().run(stop.clone()));
 }
 
 /// What the parts inside the shop share.

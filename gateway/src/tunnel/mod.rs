@@ -118,7 +118,7 @@ async fn once<L: Log>(
     };
     // A new identity shows itself at once: the cloud keeps the key before until it has.
     let yielding = stop.child_token();
-    let mut session = std::pin::pin!(session::run(socket, terms, &yielding));
+    let mut session = Box::pin(session::run(socket, terms, &yielding));
     let ended = tokio::select! {
         ended = &mut session => ended,
         () = renewed(identity) => {

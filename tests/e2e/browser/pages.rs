@@ -98,7 +98,7 @@ async fn a_gateways_page_and_its_code_are_whole_on_a_wide_screen_and_on_a_phone(
         let page = &browser.client;
         sign_in(&browser, &base, &shop).await;
         page.goto(&format!("{base}/gateways")).await.unwrap();
-        click(page, "[data-gateway] h2 a").await;
+        click(page, "[data-gateway-live=online] h2 a").await;
         wait_for(page, "#gateway-keys [data-key-state=active]").await;
         faults.extend(faults_of(&browser, &format!("a gateway on {screen}")).await);
         picture(&browser, &format!("{before}passerelle")).await;

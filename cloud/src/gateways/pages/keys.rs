@@ -80,7 +80,6 @@ async fn ask(request: Request) -> Result<Response> {
 }
 
 /// The authority's certificate, for the machine of a shop.
-#[expect(clippy::unused_async, reason = "handlers are futures")]
 async fn authority(request: Request) -> Result<Response> {
     let pem = request.app().authority_pem.clone().ok_or(Error::NotFound)?;
     let response = Response::bytes("application/x-pem-file", pem.into());
