@@ -1,5 +1,5 @@
-//! Whose signature is this. A good one costs one verification and, after the first time, no
-//! look-up; bad ones cost their sender, never the gateway they pretend to be.
+//! Whose signature is this. A good one costs one verification and at most one look-up; bad ones
+//! cost their sender, never the gateway they pretend to be.
 //!
 //! The keys of gateways that were looked up are kept here, so the true gateway comes in
 //! whatever a flood from its own address does. What is kept may be old: a session is opened
@@ -77,8 +77,8 @@ pub(super) struct Gate {
 #[derive(Clone)]
 struct Kept {
     row: HelloRow,
-    /// Something about the gateway changed since. Its keys are still worth a try: sessions
-    /// that begin and end change it too.
+    /// Something about the gateway changed since: a session began or ended, or more. Its keys
+    /// are still worth a try.
     is_stale: bool,
 }
 
@@ -105,13 +105,14 @@ impl Gate {
             return Err(self.failed(asked, unknown()));
         };
         let kept = self.kept(gateway_id);
-        if let Some(kept) = &kept
-            && let Ok(proven) = judge(asked, gateway_id, &kept.row)
-        {
-            return Ok(proven);
+        let is_stale = kept.as_ref().is_some_and(|kept| kept.is_stale);
+        let proven = kept.and_then(|kept| judge(asked, gateway_id, &kept.row).ok());
+        match proven {
+            Some(proven) if !is_stale => return Ok(proven),
+            // Its own signature pays for a look at what changed: its name, perhaps.
+            Some(_) => {}
+            None => self.may_look(asked, gateway_id, is_stale)?,
         }
-        let is_stale = kept.is_some_and(|kept| kept.is_stale);
-        self.may_look(asked, gateway_id, is_stale)?;
         let row = sql::find_hello(db.pool(), gateway_id).await.map_err(|e| End::of_db(&e))?;
         let judged = match &row {
             Some(row) => judge(asked, gateway_id, row),

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::db::{Db, DbOptions};
+use crate::gateways::accept::{Place, open};
 use crate::gateways::gate::{Asked, Caller, Gate};
 use crate::web::testing::no_database;
 
@@ -89,6 +90,19 @@ async fn what_is_kept_of_a_gateway_does_not_outlive_its_key() {
     act.commit().await.expect("commit");
     let refused = world.dial().greet(&world.key, world.gateway_id, hello(7, 0)).await;
     assert_eq!(refused.expect_err("out").code, u32::from(close::UNKNOWN_KEY));
+}
+
+#[tokio::test]
+async fn no_session_is_opened_by_a_key_that_the_database_does_not_hold() {
+    let world = World::new().await;
+    // What the gate remembers may be older than the transaction that opens.
+    for (key, is_good) in [(&world.key, true), (&new_key(), false)] {
+        let public_key = key.public_key().as_ref();
+        let place =
+            Place { node: "node-1", peer: "192.0.2.7", public_key, certificate_until: None };
+        let opened = open(&world.test.db, &world.identity(), &hello(7, 0), place, None).await;
+        assert_eq!(opened.as_ref().err().map(|end| end.code), (!is_good).then_some(4501));
+    }
 }
 
 #[tokio::test]
