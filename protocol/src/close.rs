@@ -8,7 +8,6 @@ macro_rules! codes {
         pub const ALL: &[u16] = &[$($name,)*];
     };
 }
-
 codes! {
     /// The node stops; another takes over.
     DRAIN = 4000;
@@ -26,6 +25,9 @@ codes! {
     MALFORMED = 4006;
     /// The cloud cannot store now (database down).
     UNAVAILABLE = 4007;
+    /// The gateway should change its key and come back with the new one. A gateway that does
+    /// not know how simply comes back.
+    ROTATE = 4020;
 
     /// The gateway's key was revoked.
     REVOKED = 4500;

@@ -9,7 +9,8 @@
 //! begins and resumes), [`event`] (shop to cloud), [`command`] (cloud to shop),
 //! [`document`] (what a receipt says), [`bulk`] (what is too large for a frame),
 //! [`close`] (why a session ends),
-//! [`enrol`] (how a gateway gets its name), [`words`] (how the shop explains itself),
+//! [`enrol`] (how a gateway gets its name), [`rotate`] (how it changes its key),
+//! [`words`] (how the shop explains itself),
 //! [`limits`] (every bound).
 
 pub mod bulk;
@@ -22,6 +23,7 @@ pub mod fingerprint;
 pub mod frame;
 pub mod hello;
 pub mod limits;
+pub mod rotate;
 pub mod words;
 
 /// The newest protocol version this build speaks.

@@ -15,6 +15,7 @@ mod diagnostics;
 mod errors;
 mod escpos;
 mod faults;
+mod identity;
 mod journey;
 mod printer;
 mod pyzk;

@@ -122,8 +122,7 @@ async fn redeem_row(
     request: &EnrolRequest,
     public_key: &[u8],
 ) -> Result<EnrolAnswer, EnrolError> {
-    let key_digest = digest::digest(&digest::SHA256, public_key);
-    let words = key_digest.as_ref().try_into().map(fingerprint::words).unwrap_or_default();
+    let words = words_of(public_key);
     let hostname = told(&request.hostname);
     let actor = Actor {
         company: row.company,
@@ -262,6 +261,12 @@ pub async fn clear_suspicion(act: &mut Act, gateway_id: Uuid) -> Result<bool, Db
         act.hint(QUEUE_TOPIC, Some(gateway_id));
     }
     Ok(cleared)
+}
+
+/// The four words of a key.
+pub(super) fn words_of(public_key: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, public_key);
+    digest.as_ref().try_into().map(fingerprint::words).unwrap_or_default()
 }
 
 fn decoded(base64: &str, length: usize) -> Result<Vec<u8>, EnrolError> {

@@ -36,6 +36,31 @@ gateways-suspicion-two-boots = deux machines au même démarrage
 gateways-suspicion-old-journal = un ancien journal est revenu
 gateways-suspicion-journal-behind = le journal est plus court que ce qui a été reçu
 gateways-suspicion-journal-fork = deux journaux différents
+gateways-suspicion-boot-back = deux machines se remplacent tour à tour
+gateways-certificate-seen = Certificat du serveur vu d'ici, valable jusqu'au
+gateways-certificate-own = Certificat de la passerelle, valable jusqu'au
+gateways-expiry-in = expire dans { $days } jour(s)
+gateways-expiry-over = a expiré
+gateways-expiry-server = Le certificat TLS de ce serveur { $when }. Renouvelez-le (« tls.cert_file »), puis « systemctl reload fournil-cloud » ; après cette date, aucune passerelle ne se connectera.
+gateways-expiry-authority = L'autorité privée de ce serveur { $when }. Préparez la nouvelle et donnez-la à chaque passerelle avant cette date (voir « Certificats » dans operations.md).
+gateways-expiry-gateways = L'autorité des certificats de passerelle { $when }. Refaites-la et émettez de nouveaux certificats (« fournil-cloud gateway-ca »).
+gateways-expiry-seen = Le certificat TLS que cette passerelle voit { $when }. S'il est servi par un mandataire (nginx), renouvelez-le là-bas.
+gateways-expiry-own = Le certificat de cette passerelle { $when }. Émettez-en un nouveau avec « fournil-cloud gateway-ca issue ».
+
+gateways-keys = Clés de la passerelle
+gateways-keys-empty = Aucune clé : la machine n'est pas encore enrôlée.
+gateways-keys-hint = La passerelle change de clé d'elle-même tous les 90 jours. L'ancienne reste valable un jour après la première connexion de la nouvelle.
+gateways-key-since = Depuis
+gateways-key-connected = Dernière connexion
+gateways-key-active = En service
+gateways-key-next = Proposée, pas encore utilisée
+gateways-key-retiring = Ancienne, valable jusqu'à { $until }
+gateways-key-dropped = Retirée
+gateways-key-revoked = Révoquée
+gateways-rotate = Changer la clé
+gateways-rotation-asked = Une nouvelle clé est demandée : la passerelle la fera dès qu'elle sera connectée.
+gateways-rotation-told = Une nouvelle clé est demandée : la passerelle est prévenue, elle revient dans la minute. Si rien ne change, mettez-la à jour, ou lancez « fournil-gateway identity rotate » sur la machine.
+
 gateways-drift = Écart d'horloge : { $seconds } s
 gateways-clock = Horloge de la machine
 gateways-clock-right = à l'heure
@@ -64,6 +89,8 @@ gateways-code-title = Code d'enrôlement
 gateways-code-lead = Sur la machine du magasin, tapez cette commande. Le code sert une seule fois.
 gateways-code-label = Code à usage unique
 gateways-code-command = Commande à taper
+gateways-code-authority = Ce serveur a sa propre autorité. Copiez d'abord son certificat sur la machine, dans le dossier où vous tapez la commande.
+gateways-code-authority-get = Télécharger fournil-ca.pem
 gateways-code-expires = Valable jusqu'à { $time }
 gateways-code-remaining = Temps restant
 gateways-code-expired = Ce code a expiré. Demandez-en un nouveau.
@@ -228,6 +255,16 @@ gateways-enrol-bad-request = La demande d'enrôlement est illisible ou mal sign�
 gateways-enrol-key-taken = La clé de cette machine appartient à une autre passerelle. Effacez l'identité de la machine et recommencez.
 gateways-enrol-unavailable = Le serveur ne peut pas enregistrer pour le moment. Réessayez dans un instant.
 
+gateways-rotate-challenge-stale = La demande de changement de clé est trop ancienne. La passerelle recommencera d'elle-même ; vérifiez l'heure de la machine si cela se répète.
+gateways-rotate-key-unknown = Cette passerelle ou sa clé n'est pas connue. Enrôlez-la de nouveau avec un code de la page Passerelles.
+gateways-rotate-key-taken = La nouvelle clé a déjà servi. Effacez « identity/key.next » sur la machine et recommencez.
+gateways-rotate-not-now = Une copie de cette passerelle est soupçonnée : aucune clé ne change avant qu'une personne l'ait rétablie sur la page Passerelles.
+gateways-rotate-bad-request = La demande de changement de clé est illisible ou mal signée. Mettez la passerelle à jour ; si elle a été enrôlée sous un autre nom de serveur, enrôlez-la de nouveau.
+gateways-rotate-unavailable = Le serveur ne peut pas enregistrer pour le moment. La passerelle recommencera d'elle-même.
+
+act-gateways-key-asked = Nouvelle clé demandée à une passerelle
+act-gateways-key-proposed = Nouvelle clé proposée par une passerelle
+act-gateways-key-changed = Clé d'une passerelle changée
 act-gateways-create = Création d'une passerelle
 act-gateways-code = Code d'enrôlement demandé
 act-gateways-enrol = Enrôlement d'une machine
@@ -240,10 +277,13 @@ act-gateways-settle = Doute levé sur une commande
 
 gateways-cli-code = Code à usage unique : { $code } (valable jusqu'au { $until })
 gateways-cli-command = Sur la machine du magasin : sudo fournil-gateway enrol --url { $url } --code { $code }
+gateways-cli-command-ca = Sur la machine du magasin, avec le certificat d'autorité de ce serveur (fournil-ca.pem, page Passerelles) : sudo fournil-gateway enrol --url { $url } --code { $code } --ca fournil-ca.pem
 gateways-cli-which-store = nommez le magasin avec --store. Connus : { $known }.
 
 # Typed as it stands, in every language.
 gateways-code-typed = sudo fournil-gateway enrol --url { $url } --code { $code }
+
+gateways-code-typed-ca = sudo fournil-gateway enrol --url { $url } --code { $code } --ca fournil-ca.pem
 
 subject-gateway = Passerelle
 subject-command = Commande

@@ -1,7 +1,7 @@
 //! The live sessions of this node: wakes them for new commands, cuts those whose
 //! gateway was revoked or connected elsewhere, and says that the node lives.
 //!
-//! Hints make it quick; a look at the database once a second makes it certain.
+//! Hints make it quick; a look at the database more than once a second makes it certain.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,14 +19,16 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::end::{End, Ending};
+use super::gate::Gate;
 use super::intake::EventSink;
 use super::model::Identity;
 use super::{health, outbox, sql};
-use crate::db::{Actor, Db, DbError, Heard};
+use crate::db::{Actor, CompanyId, Db, DbError, Heard};
 use crate::time::TimeSource;
 
 /// How often the database is looked at when no hint came.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Below a second, so that a revocation cuts within one even when its hint was lost.
+const LOOK_INTERVAL: Duration = Duration::from_millis(750);
 /// How often the node says that it lives; pages give up on it after three times that.
 const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Gateways whose overdue commands are ended in one look.
@@ -71,6 +73,7 @@ struct Inner {
     options: HubOptions,
     sink: Arc<dyn EventSink>,
     live: Mutex<HashMap<Uuid, Line>>,
+    gate: Gate,
     /// Someone left; the drain waits for the last.
     left: Notify,
     /// Set once the sessions of an earlier run of this node were ended.
@@ -153,6 +156,7 @@ impl Hub {
             options,
             sink,
             live: Mutex::default(),
+            gate: Gate::default(),
             left: Notify::new(),
             begun: OnceCell::new(),
             owed: Mutex::default(),
@@ -248,6 +252,9 @@ impl Hub {
                 }
             }
             Ok(heard) if heard.topic == health::TOPIC => {
+                if let Some(gateway_id) = heard.subject {
+                    self.gate().note_change(gateway_id);
+                }
                 let held = heard.subject.filter(|id| self.lines().contains_key(id));
                 if let Some(gateway_id) = held {
                     self.look_at(&[gateway_id]).await;
@@ -287,6 +294,7 @@ impl Hub {
             // Sessions meet the database themselves when they have something to store.
             Err(error) => return tracing::debug!(%error, "the hub could not look"),
         };
+        let mut told = Vec::new();
         for look in looks {
             let lines = self.lines();
             let Some(line) = lines.get(&look.gateway_id) else { continue };
@@ -296,10 +304,25 @@ impl Hub {
                 line.order(superseded());
             } else if look.mode != line.mode {
                 line.order(End::of(close::RESYNC, "this gateway's mode changed"));
+            } else if look.is_rotation_asked {
+                line.order(End::of(close::ROTATE, "make a new key and come back with it"));
+                told.push((look.company, look.gateway_id));
             } else if look.has_queued {
                 line.wake.notify_one();
             }
         }
+        for (company, gateway_id) in told {
+            if let Err(error) = self.write_told(company, gateway_id).await {
+                tracing::debug!(gateway.id = %gateway_id, %error, "told again later");
+            }
+        }
+    }
+
+    /// A gateway that was told to change its key is not told again.
+    async fn write_told(&self, company: CompanyId, gateway_id: Uuid) -> Result<(), DbError> {
+        let mut act = self.db().begin(&Actor::system(company, "hub")).await?;
+        sql::keys::tell_rotation(act.connection(), company, gateway_id).await?;
+        act.commit().await
     }
 
     /// Ends queued commands past their deadline, of shops that are away too.
@@ -396,6 +419,10 @@ impl Hub {
     async fn begin_node(&self) -> Result<(), DbError> {
         let begin = || sql::sessions::node_begins(self.db().pool(), self.node());
         self.inner.begun.get_or_try_init(begin).await.copied()
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(super) fn db(&self) -> &Db {

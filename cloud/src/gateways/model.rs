@@ -1,6 +1,7 @@
 //! Words and rules of gateways, without I/O: what states a command has and which may
 //! follow which, and where two logs resume when a gateway comes back.
 
+use chrono::{DateTime, Utc};
 use fournil_protocol::event;
 use fournil_protocol::hello::Hello;
 use uuid::Uuid;
@@ -127,6 +128,35 @@ impl State {
     }
 }
 
+/// How near the end of a certificate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Far,
+    /// In so many days: time to renew it in peace.
+    Soon(i64),
+    /// In so many days: gateways are about to stay outside.
+    Near(i64),
+    Over,
+}
+
+impl Expiry {
+    const SOON_DAYS: i64 = 30;
+    const NEAR_DAYS: i64 = 7;
+
+    pub(super) fn of(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let days = (until - now).num_days();
+        if until <= now {
+            Self::Over
+        } else if days < Self::NEAR_DAYS {
+            Self::Near(days)
+        } else if days < Self::SOON_DAYS {
+            Self::Soon(days)
+        } else {
+            Self::Far
+        }
+    }
+}
+
 /// A gateway whose signature was good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -166,6 +196,8 @@ pub(super) struct Known {
     pub(super) up: Option<KnownUp>,
     /// The epoch the gateway names was followed once and closed.
     pub(super) is_closed_epoch: bool,
+    /// This boot was here before, and another one since.
+    pub(super) is_boot_back: bool,
     /// A person enrolled or cleared this gateway since its last Hello: what it says now
     /// is how it is.
     pub(super) is_trusted: bool,
@@ -220,6 +252,8 @@ words! {
         IncarnationBack = "incarnation-back",
         /// One start counter, two boots of a machine.
         TwoBoots = "two-boots",
+        /// A boot came back after another one: two machines take each other's place.
+        BootBack = "boot-back",
         /// A journal that was given up came back.
         OldJournal = "old-journal",
         /// The cloud has more events than the journal ever held.
@@ -279,6 +313,9 @@ fn suspect(known: &Known, hello: &Hello) -> Option<Suspicion> {
     if is_same_start && hello.boot_id != known.boot_id {
         return Some(Suspicion::TwoBoots);
     }
+    if known.is_boot_back {
+        return Some(Suspicion::BootBack);
+    }
     if followed.is_some_and(|up| up.durable > hello.up.last) {
         return Some(Suspicion::JournalBehind);
     }
@@ -332,6 +369,7 @@ mod tests {
             head: Head { epoch: 7, seq: 100, hash: vec![3; 32] },
             up: Some(KnownUp { epoch: 7, durable: 90 }),
             is_closed_epoch: false,
+            is_boot_back: false,
             is_trusted: false,
             down_epoch: 9,
             down_next: 6,
@@ -408,6 +446,8 @@ mod tests {
         assert_eq!(suspicion(&known(), &boots), Some(Suspicion::TwoBoots));
         let restarted = Hello { incarnation: 6, boot_id: vec![2; 16], ..hello() };
         assert_eq!(suspicion(&known(), &restarted), None);
+        let alternating = Known { is_boot_back: true, ..known() };
+        assert_eq!(suspicion(&alternating, &restarted), Some(Suspicion::BootBack));
         let closed = Known { is_closed_epoch: true, ..known() };
         assert_eq!(suspicion(&closed, &hello()), Some(Suspicion::OldJournal));
         let ahead = Known { up: Some(KnownUp { epoch: 7, durable: 101 }), ..known() };
@@ -415,6 +455,18 @@ mod tests {
         let mut forked = hello();
         forked.up.head_hash = vec![4; 32];
         assert_eq!(suspicion(&known(), &forked), Some(Suspicion::Fork));
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_from_thirty_days_and_loudly_from_seven() {
+        let until = crate::time::instant(1_795_000_000_000);
+        let left = |hours| Expiry::of(until, until - chrono::TimeDelta::hours(hours));
+        assert_eq!(left(30 * 24), Expiry::Far);
+        assert_eq!(left(30 * 24 - 1), Expiry::Soon(29));
+        assert_eq!(left(7 * 24), Expiry::Soon(7));
+        assert_eq!(left(7 * 24 - 1), Expiry::Near(6));
+        assert_eq!(left(1), Expiry::Near(0));
+        assert_eq!(left(0), Expiry::Over);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::accept::{self, Opened, Outcome, Place};
 use super::bulk;
 use super::end::{End, Ended, Ending};
+use super::gate::{Asked, Caller, Proven};
 use super::hub::{Held, Hub};
 use super::intake;
 use super::lease::{self, Room};
@@ -35,10 +36,12 @@ const FRAMES_PER_COMMIT_MAX: usize = 16;
 
 impl Hub {
     /// Serves one tunnel until it ends.
-    pub async fn serve<S: Socket>(&self, socket: S, peer: &str) -> Ended {
+    pub async fn serve<S: Socket>(&self, socket: S, caller: impl Into<Caller>) -> Ended {
+        let caller = caller.into();
+        let peer = &caller.peer;
         let mut wire = Wire::new(socket);
         let mut known = None;
-        let Err(end) = converse(self, &mut wire, peer, &mut known).await;
+        let Err(end) = converse(self, &mut wire, &caller, &mut known).await;
         wire.say_goodbye(&end).await;
         let gateway_id = known.as_ref().map(|begun: &Begun| begun.identity.gateway_id);
         if let Some(Begun { identity, generation, heard_at }) = known {
@@ -46,11 +49,16 @@ impl Hub {
             self.write_end(Ending { identity, generation, heard_at, end: end.clone() }).await;
             self.let_go(gateway_id, generation);
         }
-        tracing::info!(
-            gateway.id = gateway_id.map(tracing::field::display),
-            tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
-            "tunnel ended"
-        );
+        if gateway_id.is_none() && end.code == close::OVERLOAD {
+            // A flood must not fill the log too.
+            tracing::debug!(tunnel.reason = %end.reason, tunnel.peer = %peer, "turned away");
+        } else {
+            tracing::info!(
+                gateway.id = gateway_id.map(tracing::field::display),
+                tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
+                "tunnel ended"
+            );
+        }
         Ended { gateway_id, code: end.code, reason: end.reason }
     }
 }
@@ -66,7 +74,7 @@ struct Begun {
 async fn converse<S: Socket>(
     hub: &Hub,
     wire: &mut Wire<S>,
-    peer: &str,
+    caller: &Caller,
     known: &mut Option<Begun>,
 ) -> Result<std::convert::Infallible, End> {
     hub.ready().await?;
@@ -81,9 +89,19 @@ async fn converse<S: Socket>(
     let hello = timeout(HELLO_TIMEOUT, wire.hello())
         .await
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
-    let spoken = (hub.versions(), hub.public_name());
-    let identity = hub.work(accept::identify(hub.db(), spoken, &nonce, &hello)).await?;
-    let place = Place { node: hub.node(), peer };
+    let asked = Asked {
+        caller,
+        versions: hub.versions(),
+        public_name: hub.public_name(),
+        nonce: &nonce,
+        hello: &hello,
+        now: hub.now(),
+    };
+    let identifying = hub.gate().identify(hub.db(), &asked);
+    let Proven { identity, public_key } = hub.work(identifying).await?;
+    let peer = &caller.peer;
+    let certificate_until = caller.certificate.as_ref().map(|certificate| certificate.until);
+    let place = Place { node: hub.node(), peer, public_key: &public_key, certificate_until };
     let opened = open(hub, wire, &identity, &hello, place).await?;
     let begun = known.insert(Begun {
         identity: identity.clone(),

@@ -32,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
+use super::clients::ClientCertificate;
 use super::metrics::Metrics;
 use super::peer::{Proxies, Via};
 use super::request::Peer;
@@ -67,6 +68,22 @@ impl TunnelStream {
         }
     }
 }
+
+impl TunnelStream {
+    /// What the peer proved in the handshake.
+    pub(super) fn client_certificate(&self) -> Option<ClientCertificate> {
+        match self {
+            Self::Tls(stream) => {
+                stream.get_ref().1.peer_certificates().and_then(ClientCertificate::of)
+            }
+            Self::Plain(_) => None,
+        }
+    }
+}
+
+/// What the peer of a connection proved, put into the extensions of its requests.
+#[derive(Debug, Clone)]
+pub(super) struct Brought(pub(super) Option<ClientCertificate>);
 
 impl AsyncRead for TunnelStream {
     fn poll_read(
@@ -117,6 +134,8 @@ pub type TunnelSocket = WebSocketStream<TunnelStream>;
 pub struct Tunnel {
     pub socket: TunnelSocket,
     pub peer: Peer,
+    /// What it proved in the TLS handshake, where it did.
+    pub certificate: Option<ClientCertificate>,
     /// Cancelled when the server drains: say goodbye (DRAIN) and return within a few
     /// seconds; what has not returned by then is dropped.
     pub stop: CancellationToken,
@@ -136,6 +155,7 @@ pub(super) struct Upgrades {
     pub(super) cut: CancellationToken,
     pub(super) proxies: Arc<Proxies>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) needs_client_certificate: bool,
 }
 
 impl Upgrades {
@@ -148,9 +168,10 @@ impl Upgrades {
             .and(warp::ext::get::<Via>())
             .and(warp::ext::optional::<OnUpgrade>())
             .and(warp::ext::optional::<Arc<Seat>>())
-            .then(move |method, headers: HeaderMap, via: Via, upgrade, seat| {
+            .and(warp::ext::optional::<Brought>())
+            .then(move |method, headers: HeaderMap, via: Via, upgrade, seat, brought| {
                 let upgrades = self.clone();
-                async move { upgrades.answer(&method, &headers, via, (upgrade, seat)) }
+                async move { upgrades.answer(&method, &headers, via, (upgrade, seat, brought)) }
             })
             .boxed()
     }
@@ -160,7 +181,7 @@ impl Upgrades {
         method: &hyper::Method,
         headers: &HeaderMap,
         via: Via,
-        (upgrade, seat): (Option<OnUpgrade>, Option<Arc<Seat>>),
+        (upgrade, seat, brought): (Option<OnUpgrade>, Option<Arc<Seat>>, Option<Brought>),
     ) -> warp::reply::Response {
         if self.stop.is_cancelled() {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "draining; connect again");
@@ -169,6 +190,10 @@ impl Upgrades {
             Ok(key) => key,
             Err((status, what)) => return refusal(status, what),
         };
+        let certificate = brought.and_then(|brought| brought.0);
+        if self.needs_client_certificate && certificate.is_none() {
+            return refusal(StatusCode::FORBIDDEN, "a client certificate is needed here");
+        }
         let (Some(upgrade), Some(seat)) = (upgrade, seat) else {
             return refusal(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
         };
@@ -178,7 +203,7 @@ impl Upgrades {
         };
         let peer = self.proxies.peer(via, headers).0;
         let tracker = self.tracker.clone();
-        tracker.spawn(self.run(upgrade, peer, seat));
+        tracker.spawn(self.run(upgrade, (peer, certificate), seat));
 
         let mut response = refusal(StatusCode::SWITCHING_PROTOCOLS, "");
         let headers = response.headers_mut();
@@ -191,7 +216,12 @@ impl Upgrades {
 
     /// Holds the seat to the end: hyper is done with the connection at the upgrade, and
     /// without it one address could open sockets without bound.
-    async fn run(self, upgrade: OnUpgrade, peer: Peer, _seat: Arc<Seat>) {
+    async fn run(
+        self,
+        upgrade: OnUpgrade,
+        (peer, certificate): (Peer, Option<ClientCertificate>),
+        _seat: Arc<Seat>,
+    ) {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -204,7 +234,7 @@ impl Upgrades {
             return;
         };
         self.metrics.tunnels_open.inc();
-        let session = (self.handler)(Tunnel { socket, peer, stop: self.stop.clone() });
+        let session = (self.handler)(Tunnel { socket, peer, certificate, stop: self.stop.clone() });
         // Cancel safe: dropping a session drops its socket, which is what a cut means.
         tokio::select! {
             () = session => {}

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::devices::Roster;
 use crate::journal::{Journal, JournalStat};
 use crate::seam::RecordError;
+use crate::tunnel::state::TunnelState;
 
 /// Between two reports when nothing changes.
 const EVERY: Duration = Duration::from_mins(5);
@@ -29,6 +30,7 @@ pub(super) struct HealthReporter {
     pub(super) journal: Journal,
     pub(super) devices: watch::Receiver<Roster>,
     pub(super) state_dir: PathBuf,
+    pub(super) tunnel: watch::Receiver<TunnelState>,
     pub(super) began: Instant,
 }
 
@@ -100,6 +102,7 @@ impl HealthReporter {
             uptime_s: self.began.elapsed().as_secs(),
             resident_bytes: resident_bytes().unwrap_or(0),
             software: env!("CARGO_PKG_VERSION").to_owned(),
+            server_certificate_until_ms: self.tunnel.borrow().certificate_until_ms,
         }
     }
 }

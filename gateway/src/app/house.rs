@@ -112,6 +112,7 @@ impl House {
             journal: self.journal.clone(),
             devices: told.clone(),
             state_dir: self.config.state_dir.clone(),
+            tunnel: tunnel.clone(),
             began,
         };
         supervisor.essential("health", health.run(asked, stop.clone()));

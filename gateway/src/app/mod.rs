@@ -12,6 +12,7 @@ mod enrolment;
 mod health;
 mod house;
 mod parking;
+mod rotation;
 mod route;
 mod router;
 pub mod status;
@@ -50,11 +51,13 @@ use crate::tunnel::uploads::Uploads;
 use change::Line;
 pub use health::{disk_free_bytes, resident_bytes};
 use house::House;
+use rotation::Rotation;
 
 /// For the last words into the journal. What was answered for is on disk without them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How late the tunnel may be.
 const TUNNEL_LATE: Duration = Duration::from_secs(30);
+
 /// Where the cloud is and whom to believe: the configuration first, then what
 /// enrolment stored.
 pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Trust)> {
@@ -63,6 +66,10 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
         (Some(path), _) => Trust::load(Some(path))?,
         (None, Some(pem)) => Trust::pinned(pem.as_bytes(), Path::new("(enrôlement)"))?,
         (None, None) => Trust::public()?,
+    };
+    let trust = match (&config.cloud.client_cert, &config.cloud.client_key) {
+        (Some(cert), Some(key)) => trust.with_client(cert, key)?,
+        _ => trust,
     };
     Ok((target, trust))
 }
@@ -74,7 +81,7 @@ pub async fn run(
     recent: RecentLog,
     mut reread: impl FnMut() -> Option<Config>,
 ) -> anyhow::Result<()> {
-    let identity = Identity::load(&config.state_dir)?;
+    let identity = Identity::load_with(&config.state_dir, config.credential.as_deref())?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()
         .context("le nom de ce démarrage est illisible (/proc/sys/kernel/random/boot_id)")?;
@@ -102,8 +109,10 @@ pub async fn run(
         "gateway starts"
     );
     let (newest, identity) = watch::channel(Arc::new(identity));
-    let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
+    let place = (config.state_dir.clone(), config.credential.clone());
+    let watching = enrolment::watch(place, newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
+    start_rotation(&mut supervisor, &config, (&target, &trust), &tunnel_state);
     let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
@@ -238,4 +247,23 @@ fn report_opening(opened: &Opened) {
         journal.is_new_epoch = opened.epoch_renewed,
         "journal open"
     );
+}
+
+fn start_rotation(
+    supervisor: &mut Supervisor,
+    config: &Config,
+    (target, trust): (&Target, &Trust),
+    tunnel: &watch::Receiver<TunnelState>,
+) {
+    let rotation = Rotation {
+        state_dir: config.state_dir.clone(),
+        credential: config.credential.clone(),
+        every_days: config.identity.rotate_every_days,
+        target: target.clone(),
+        trust: trust.clone(),
+        tunnel: tunnel.clone(),
+        now: crate::time::now,
+    };
+    let stop = supervisor.soft();
+    supervisor.part("rotation", move || rotation.clone().run(stop.clone()));
 }

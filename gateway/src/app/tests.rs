@@ -96,7 +96,19 @@ fn open_at(
     router.stale = stale;
     let stop = CancellationToken::new();
     tokio::spawn(router.run(fresh_in, attached, stop.clone()));
-    Shop { journal, recorder, fresh, attach, seats, status, wanted, uploads, stop, next_seq, folder }
+    Shop {
+        journal,
+        recorder,
+        fresh,
+        attach,
+        seats,
+        status,
+        wanted,
+        uploads,
+        stop,
+        next_seq,
+        folder,
+    }
 }
 
 fn seat(name: &str) -> SeatName {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::ClockConfig;
 use crate::journal::JournalConfig;
 use crate::printer::PrinterConfig;
+use crate::tunnel::identity::CREDENTIAL;
 use crate::tunnel::target::Target;
 use read::File;
 
@@ -28,7 +29,10 @@ const STATE_DIR_DEFAULT: &str = "/var/lib/fournil/gateway";
 #[derive(Debug, Clone)]
 pub struct Config {
     pub state_dir: PathBuf,
+    /// The key as a credential of systemd, where the unit gives it so.
+    pub credential: Option<PathBuf>,
     pub cloud: CloudConfig,
+    pub identity: IdentityConfig,
     pub journal: JournalConfig,
     pub clocks: Vec<ClockConfig>,
     pub printers: Vec<PrinterConfig>,
@@ -47,6 +51,26 @@ pub struct CloudConfig {
     /// PEM file of the only authority to be believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate brought to a cloud that asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_cert: Option<PathBuf>,
+    /// PEM file of its key, 0600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// After how many days the key gives way to a new one; 0 for never.
+    pub rotate_every_days: u32,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        Self { rotate_every_days: 90 }
+    }
 }
 
 /// `[log]`
@@ -142,12 +166,14 @@ fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
 
 fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
     let mut file = File::open(path, text, faults);
-    let known = ["state_dir", "cloud", "journal", "clock", "printer", "log"];
+    let known = ["state_dir", "cloud", "identity", "journal", "clock", "printer", "log"];
     file.refuse_others(&known, faults);
     let printers_written = file.tables("printer");
     Config {
         state_dir: file.section("state_dir", faults).unwrap_or_else(|| STATE_DIR_DEFAULT.into()),
+        credential: None,
         cloud: file.section("cloud", faults).unwrap_or_default(),
+        identity: file.section("identity", faults).unwrap_or_default(),
         journal: file.section("journal", faults).unwrap_or_default(),
         clocks: file.list("clock", faults),
         printers: file.list("printer", faults),
@@ -170,11 +196,14 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
     if let Some(folder) = &sources.state_dir {
         config.state_dir.clone_from(folder);
     }
-    let mut known =
-        read::override_section("CLOUD", &mut config.cloud, &["url", "ca_file"], env, faults);
+    let credential = env("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(CREDENTIAL));
+    config.credential = credential.filter(|path| path.exists());
+    let optional = ["url", "ca_file", "client_cert", "client_key"];
+    let mut known = read::override_section("CLOUD", &mut config.cloud, &optional, env, faults);
+    known.extend(read::override_section("IDENTITY", &mut config.identity, &[], env, faults));
     known.extend(read::override_section("JOURNAL", &mut config.journal, &[], env, faults));
     known.extend(read::override_section("LOG", &mut config.log, &[], env, faults));
-    let prefixes = ["FOURNIL_CLOUD_", "FOURNIL_JOURNAL_", "FOURNIL_LOG_"];
+    let prefixes = ["FOURNIL_CLOUD_", "FOURNIL_IDENTITY_", "FOURNIL_JOURNAL_", "FOURNIL_LOG_"];
     for name in &sources.env_names {
         let prefix = prefixes.iter().find(|prefix| name.starts_with(**prefix));
         if let Some(prefix) = prefix.filter(|_| !known.contains(name)) {
@@ -191,6 +220,9 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
 fn check(config: &Config, faults: &mut Vec<String>) {
     if let Some(Err(error)) = config.cloud.url.as_deref().map(Target::parse) {
         faults.push(format!("[cloud] url : {error}"));
+    }
+    if config.cloud.client_cert.is_some() != config.cloud.client_key.is_some() {
+        faults.push("[cloud] donnez client_cert et client_key ensemble".to_owned());
     }
     if let Err(error) = config.journal.check() {
         faults.push(format!("[journal] {error}"));
@@ -231,6 +263,7 @@ impl Config {
         struct Shown<'a> {
             state_dir: &'a Path,
             cloud: &'a CloudConfig,
+            identity: &'a IdentityConfig,
             journal: &'a JournalConfig,
             log: &'a LogConfig,
             clock: &'a [ClockConfig],
@@ -239,6 +272,7 @@ impl Config {
         let shown = Shown {
             state_dir: &self.state_dir,
             cloud: &self.cloud,
+            identity: &self.identity,
             journal: &self.journal,
             log: &self.log,
             clock: &self.clocks,

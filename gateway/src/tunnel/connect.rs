@@ -142,6 +142,17 @@ pub async fn secure(
     }
 }
 
+/// In TLS 1.3 the server judges our certificate after we are done: its word comes late.
+fn refused(target: &Target, error: &io::Error) -> ConnectError {
+    match tls_cause(error) {
+        Some(rustls::Error::AlertReceived(alert)) => ConnectError::Certificate(format!(
+            "{target} refuse le certificat client de cette passerelle ({alert:?}) : demandez-en un \
+             autre (« fournil-cloud gateway-ca issue ») et corrigez [cloud] client_cert"
+        )),
+        _ => ConnectError::Tls { target: target.to_string(), why: short(error) },
+    }
+}
+
 fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
@@ -179,7 +190,12 @@ pub async fn upgrade(
                 let (target, status) = (target.to_string(), status.as_u16());
                 return Err(ConnectError::Busy { target, status, retry_after });
             }
-            Err(failed(format!("HTTP {status}")))
+            let told = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let told = told.lines().next().filter(|line| line.len() <= 120).unwrap_or_default();
+            Err(failed(format!("HTTP {status} {told}").trim_end().to_owned()))
+        }
+        Ok(Err(tungstenite::Error::Io(error))) if tls_cause(&error).is_some() => {
+            Err(refused(target, &error))
         }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed("pas de réponse".to_owned())),

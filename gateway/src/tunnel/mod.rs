@@ -9,11 +9,15 @@ pub mod ambient;
 pub mod backoff;
 pub mod connect;
 pub mod enrol;
+mod https;
 pub mod identity;
 pub mod log;
 pub mod metered;
 pub mod offset;
 pub(crate) mod reasons;
+pub mod rotate;
+#[cfg(test)]
+mod rotate_tests;
 pub mod session;
 pub mod state;
 pub mod target;
@@ -26,6 +30,7 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fournil_protocol::close;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -60,10 +65,16 @@ pub struct Tunnel<L> {
 pub trait Dial: Send + Sync {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send;
 
-    /// A WebSocket on which nothing has been said.
-    fn dial(
-        &self,
-    ) -> impl Future<Output = Result<WebSocketStream<Metered<Self::Stream>>, ConnectError>> + Send;
+    /// Opens a line on which nothing has been said.
+    fn dial(&self) -> impl Future<Output = Result<Dialled<Self::Stream>, ConnectError>> + Send;
+}
+
+/// An open line.
+#[derive(Debug)]
+pub struct Dialled<S> {
+    pub socket: WebSocketStream<Metered<S>>,
+    /// When the certificate the server showed ends, Unix milliseconds.
+    pub certificate_until_ms: Option<i64>,
 }
 
 /// The cloud, over TLS.
@@ -76,9 +87,11 @@ pub struct Cloud {
 impl Dial for Cloud {
     type Stream = TlsStream<TcpStream>;
 
-    async fn dial(&self) -> Result<connect::Socket, ConnectError> {
+    async fn dial(&self) -> Result<Dialled<Self::Stream>, ConnectError> {
         let stream = connect::dial(&self.target, &self.trust).await?;
-        connect::upgrade(&self.target, stream).await
+        let certificate_until_ms = stream.get_ref().1.peer_certificates().and_then(trust::until_ms);
+        let socket = connect::upgrade(&self.target, stream).await?;
+        Ok(Dialled { socket, certificate_until_ms })
     }
 }
 
@@ -99,9 +112,13 @@ pub async fn keep<L: Log>(net: &impl Dial, server: &str, terms: Terms<L>, stop: 
         identity.mark_unchanged();
         let sessions_before = terms.state.borrow().sessions;
         enter(&terms, Phase::Connecting, server);
-        let (wait, fault) = once(net, &terms, &mut backoff, &stop).await;
+        let (wait, fault) = once(net, &terms, &mut backoff, &mut identity, &stop).await;
         if stop.is_cancelled() {
             break;
+        }
+        if fault == RENEWED {
+            tracing::info!("the tunnel opens again with the new identity");
+            continue;
         }
         // Once per change: a shop that is offline for a night must not fill its log.
         let wait_s = wait.as_secs();
@@ -129,11 +146,15 @@ async fn renewed(identity: &mut watch::Receiver<Arc<Identity>>) {
     }
 }
 
+/// Not a fault: a session gave way to one with another identity.
+const RENEWED: &str = "nouvelle identité";
+
 /// One try and, if it succeeds, one session; gives the wait before the next and why.
 async fn once<L: Log>(
     net: &impl Dial,
     terms: &Terms<L>,
     backoff: &mut Backoff,
+    identity: &mut watch::Receiver<Arc<Identity>>,
     stop: &CancellationToken,
 ) -> (Duration, String) {
     let random = (terms.ambient.random)();
@@ -144,7 +165,10 @@ async fn once<L: Log>(
         () = stop.cancelled() => return (Duration::ZERO, End::Stopped.to_string()),
     };
     let socket = match opened {
-        Ok(socket) => socket,
+        Ok(Dialled { socket, certificate_until_ms }) => {
+            terms.state.send_modify(|state| state.certificate_until_ms = certificate_until_ms);
+            socket
+        }
         Err(error) => {
             let wait = match error.retry_after() {
                 Some(hint) => backoff.wait_after_busy(hint, random),
@@ -153,8 +177,21 @@ async fn once<L: Log>(
             return (wait, error.to_string());
         }
     };
-    let ended = session::run(socket, terms, stop).await;
+    // A new identity shows itself at once: the cloud keeps the key before until it has.
+    let yielding = stop.child_token();
+    let mut session = Box::pin(session::run(socket, terms, &yielding));
+    let ended = tokio::select! {
+        biased;
+        ended = &mut session => ended,
+        () = renewed(identity) => {
+            yielding.cancel();
+            session.await;
+            *backoff = Backoff::default();
+            return (Duration::ZERO, RENEWED.to_owned());
+        }
+    };
     backoff.session_ended(ended.lasted);
+    note(terms, &ended.why);
     let wait = match &ended.why {
         End::Goodbye { code, retry_after_ms, .. } => {
             backoff.wait_after_goodbye(*code, *retry_after_ms, random)
@@ -163,6 +200,16 @@ async fn once<L: Log>(
         _ => backoff.next_wait(random),
     };
     (wait, ended.why.to_string())
+}
+
+/// What the cloud said of our key, for whoever changes it.
+fn note<L>(terms: &Terms<L>, why: &End) {
+    let End::Goodbye { code, .. } = why else { return };
+    terms.state.send_modify(|state| match *code {
+        close::ROTATE => state.rotations_asked += 1,
+        close::UNKNOWN_KEY => state.keys_refused += 1,
+        _ => {}
+    });
 }
 
 fn enter<L>(terms: &Terms<L>, phase: Phase, server: &str) {

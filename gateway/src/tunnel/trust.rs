@@ -6,14 +6,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::identity;
 
 /// A client configuration and where its roots came from.
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
     /// The pinned authority; `None` for the public roots.
     pub ca_file: Option<PathBuf>,
 }
@@ -29,6 +33,12 @@ pub enum TrustError {
     Unreadable { path: PathBuf, why: String },
     #[error("{} ne contient aucun certificat : il faut un fichier PEM", path.display())]
     Empty { path: PathBuf },
+    #[error(
+        "le certificat client {} ou sa clé ne peut pas servir ({why}) : corrigez [cloud] \
+         client_cert et client_key, ou demandez-en un autre au cloud",
+        path.display()
+    )]
+    Client { path: PathBuf, why: String },
     #[error("TLS ne peut pas être préparé")]
     Setup(#[from] rustls::Error),
 }
@@ -64,13 +74,44 @@ impl Trust {
     }
 
     fn from_roots(roots: RootCertStore, ca_file: Option<PathBuf>) -> Result<Self, TrustError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), ca_file })
+        let roots = Arc::new(roots);
+        let config = builder(&roots)?.with_no_client_auth();
+        Ok(Self { config: Arc::new(config), roots, ca_file })
     }
+
+    /// The same, bringing a client certificate to those who ask for one.
+    pub fn with_client(mut self, cert: &Path, key: &Path) -> Result<Self, TrustError> {
+        let client = |path: &Path, why: String| TrustError::Client { path: path.to_owned(), why };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| client(cert, error.to_string()));
+        identity::check_private(key, 0o600).map_err(|error| client(key, error.to_string()))?;
+        let key_der =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| client(key, error.to_string()))?;
+        let config = builder(&self.roots)?
+            .with_client_auth_cert(chain?, key_der)
+            .map_err(|error| client(cert, error.to_string()))?;
+        self.config = Arc::new(config);
+        Ok(self)
+    }
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn builder(roots: &Arc<RootCertStore>) -> Result<Builder, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_root_certificates(Arc::clone(roots)))
+}
+
+/// When the first certificate of a chain ends, Unix milliseconds.
+pub fn until_ms(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let ends = chain.iter().filter_map(|der| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        certificate.validity().not_after.timestamp().checked_mul(1_000)
+    });
+    ends.min()
 }
 
 /// What is wrong with a server's certificate and what to do, in one line.
@@ -121,6 +162,30 @@ mod tests {
         std::fs::write(&path, "nothing").unwrap();
         let empty = Trust::load(Some(&path)).unwrap_err().to_string();
         assert!(empty.contains("aucun certificat"), "{empty}");
+    }
+
+    #[test]
+    fn a_client_certificate_comes_with_a_key_of_its_own_that_nobody_else_reads() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("gateway.pem"), folder.path().join("gateway.key"));
+        let pair = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
+        std::fs::write(&cert, pair.cert.pem()).unwrap();
+        std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        let load = || Trust::public().unwrap().with_client(&cert, &key);
+        let chmod = |mode| std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+        chmod(0o644);
+        let loose = load().unwrap_err().to_string();
+        assert!(loose.contains("chmod 600") && !loose.contains('\n'), "{loose}");
+        chmod(0o600);
+        load().unwrap();
+        std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let other = load().unwrap_err().to_string();
+        assert!(other.contains("client_cert"), "{other}");
+        let der = pair.cert.der().clone();
+        assert!(until_ms(&[der]).unwrap() > 1_795_000_000_000);
+        assert_eq!(until_ms(&[CertificateDer::from(vec![1, 2, 3])]), None);
     }
 
     #[test]

@@ -89,7 +89,8 @@ fn device_health() -> impl Strategy<Value = DeviceHealth> {
 
 fn health() -> impl Strategy<Value = Health> {
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
-    (vec(device_health(), 0..3), numbers, text()).prop_map(|(devices, numbers, software)| Health {
+    let told = (numbers, text(), proptest::option::of(any::<i64>()));
+    (vec(device_health(), 0..3), told).prop_map(|(devices, (numbers, software, until))| Health {
         devices,
         journal_pending: numbers.0,
         journal_bytes: numbers.1,
@@ -97,6 +98,7 @@ fn health() -> impl Strategy<Value = Health> {
         uptime_s: numbers.3,
         resident_bytes: numbers.4,
         software,
+        server_certificate_until_ms: until,
     })
 }
 

@@ -156,6 +156,7 @@ fn health() -> Health {
         uptime_s: 3_600,
         resident_bytes: 12_000_000,
         software: "0.1.0".into(),
+        server_certificate_until_ms: None,
     }
 }
 

@@ -7,9 +7,9 @@ use fournil_cloud::db::{Act, Db, DbError};
 use fournil_cloud::gateways::{EventSink, Hub, HubOptions, Origin, Taken};
 use fournil_cloud::ingest::Ingest;
 use fournil_cloud::time::TimeSource;
-use fournil_gateway::tunnel::Dial;
 use fournil_gateway::tunnel::connect::ConnectError;
 use fournil_gateway::tunnel::metered::Metered;
+use fournil_gateway::tunnel::{Dial, Dialled};
 use fournil_protocol::event::{Body, Stamp};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -157,7 +157,7 @@ pub(super) struct Path(pub(super) Arc<Cloud>);
 impl Dial for Path {
     type Stream = End;
 
-    async fn dial(&self) -> Result<WebSocketStream<Metered<End>>, ConnectError> {
+    async fn dial(&self) -> Result<Dialled<End>, ConnectError> {
         let cloud = &self.0;
         let failed = |why: &str| ConnectError::Tcp {
             target: PUBLIC_NAME.to_owned(),
@@ -179,7 +179,8 @@ impl Dial for Path {
         if !cloud.accept(theirs) {
             return Err(failed("refused"));
         }
-        Ok(WebSocketStream::from_raw_socket(Metered::new(ours), Role::Client, None).await)
+        let socket = WebSocketStream::from_raw_socket(Metered::new(ours), Role::Client, None).await;
+        Ok(Dialled { socket, certificate_until_ms: None })
     }
 }
 

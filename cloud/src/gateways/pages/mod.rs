@@ -3,6 +3,7 @@
 mod actions;
 mod bundles;
 mod enrolment;
+mod keys;
 mod show;
 mod views;
 
@@ -24,7 +25,8 @@ pub const NAV: &[NavItem] = &[NavItem {
 /// The area's routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [enrolment::routes(), show::routes(), bundles::routes(), actions::routes()]
+    let show = [show::routes(), bundles::routes(), keys::routes()];
+    [[enrolment::routes(), actions::routes()].concat(), show.concat()]
         .into_iter()
         .flatten()
         .collect()

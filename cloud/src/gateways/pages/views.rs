@@ -8,9 +8,10 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::gateways::model::{ClockState, Kind, State, clock_state};
+use crate::gateways::model::{ClockState, Expiry, Kind, State, clock_state};
 use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::bundles::BundleLine;
+use crate::gateways::sql::keys::KeyLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::i18n::{Message, Texts};
 use crate::time;
@@ -63,6 +64,74 @@ pub(super) struct GatewayView {
     pub(super) unsettled: i64,
     pub(super) code_expires: Option<At>,
     pub(super) devices: Vec<DeviceView>,
+    /// What became of the wish for another key.
+    pub(super) rotation: Option<String>,
+    /// Until when the certificate that the box saw is good, and the one it brought.
+    pub(super) certificate_seen: Option<At>,
+    pub(super) certificate_own: Option<At>,
+    pub(super) expiries: Vec<ExpiryView>,
+}
+
+/// A certificate whose end is near.
+#[derive(Debug, Clone)]
+pub(super) struct ExpiryView {
+    /// Machine word: `server`, `authority`, `gateways`, `seen`, `own`.
+    pub(super) what: String,
+    pub(super) style: &'static str,
+    pub(super) text: String,
+}
+
+/// Nothing while the end is far.
+pub(super) fn expiry(
+    what: &str,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    texts: &Texts,
+) -> Option<ExpiryView> {
+    let (style, when) = match Expiry::of(until?, now) {
+        Expiry::Far => return None,
+        Expiry::Soon(days) => ("notice--warn", in_days(days, texts)),
+        Expiry::Near(days) => ("notice--bad", in_days(days, texts)),
+        Expiry::Over => ("notice--bad", texts.get("gateways-expiry-over")),
+    };
+    let text = texts.with(&format!("gateways-expiry-{what}"), &[("when", when)]);
+    Some(ExpiryView { what: what.to_owned(), style, text })
+}
+
+fn in_days(days: i64, texts: &Texts) -> String {
+    texts.with("gateways-expiry-in", &[("days", days.to_string())])
+}
+
+/// A key's line.
+#[derive(Debug, Clone)]
+pub(super) struct KeyView {
+    pub(super) fingerprint: String,
+    pub(super) state: String,
+    pub(super) state_text: String,
+    pub(super) badge: &'static str,
+    pub(super) since: At,
+    pub(super) connected: Option<At>,
+}
+
+pub(super) fn key(line: &KeyLine, zone: Tz, texts: &Texts) -> KeyView {
+    let state = line.state.as_str();
+    let until = line.retires_at.map(|until| at(until, zone).shown);
+    let id = format!("gateways-key-{state}");
+    KeyView {
+        fingerprint: line.fingerprint.clone(),
+        state: line.state.clone(),
+        state_text: match until {
+            Some(until) if state == "retiring" => texts.with(&id, &[("until", until)]),
+            _ => texts.get(&id),
+        },
+        badge: match state {
+            "active" => "badge--ok",
+            "next" | "retiring" => "badge--warn",
+            _ => "badge--idle",
+        },
+        since: at(line.added_at, zone),
+        connected: line.connected_at.map(|connected| at(connected, zone)),
+    }
 }
 
 impl GatewayView {
@@ -109,7 +178,12 @@ pub(super) struct DeviceView {
     pub(super) told: At,
 }
 
-pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -> GatewayView {
+pub(super) fn gateway(
+    row: &GatewayRow,
+    devices: &[DeviceLine],
+    now: DateTime<Utc>,
+    texts: &Texts,
+) -> GatewayView {
     let zone = time::zone(&row.zone);
     let live = live_word(row);
     let own = devices.iter().filter(|line| line.gateway_id == row.gateway_id);
@@ -149,6 +223,17 @@ pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -
         unsettled: row.unsettled,
         code_expires: row.code_expires_at.map(|expires| at(expires, zone)),
         devices: own.map(|line| device(line, zone, texts)).collect(),
+        rotation: row
+            .rotation
+            .as_ref()
+            .map(|rotation| texts.get(&format!("gateways-rotation-{rotation}"))),
+        certificate_seen: row.server_certificate_until.map(|until| at(until, zone)),
+        certificate_own: row.client_certificate_until.map(|until| at(until, zone)),
+        expiries: [("seen", row.server_certificate_until), ("own", row.client_certificate_until)]
+            .into_iter()
+            .filter(|_| row.state == "active")
+            .filter_map(|(what, until)| expiry(what, until, now, texts))
+            .collect(),
     }
 }
 

@@ -33,6 +33,10 @@ pub(in crate::gateways) struct GatewayRow {
     pub(in crate::gateways) clock_offset_ms: Option<i64>,
     pub(in crate::gateways) code_expires_at: Option<DateTime<Utc>>,
     pub(in crate::gateways) unsettled: i64,
+    /// `asked` or `told`: a person wants another key and it has not come yet.
+    pub(in crate::gateways) rotation: Option<String>,
+    pub(in crate::gateways) client_certificate_until: Option<DateTime<Utc>>,
+    pub(in crate::gateways) server_certificate_until: Option<DateTime<Utc>>,
 }
 
 /// One gateway, or all of a company: few, so not paged.
@@ -53,6 +57,8 @@ pub(in crate::gateways) async fn gateways(
                   e.ended_at as "last_end_at?", e.close_code as "last_close_code?",
                   h.journal_pending as "journal_pending?", h.disk_free_bytes as "disk_free_bytes?",
                   h.clock_offset_ms as "clock_offset_ms?",
+                  g.rotation, g.client_certificate_until,
+                  h.server_certificate_until as "server_certificate_until?",
                   (select max(c.expires_at) from enrolment_codes c
                    where c.company_id = g.company_id and c.gateway_id = g.gateway_id
                      and c.redeemed_at is null and c.expires_at > now()) as code_expires_at,

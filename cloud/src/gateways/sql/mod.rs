@@ -5,6 +5,7 @@ pub(super) mod bundles;
 pub(super) mod enrol;
 pub(super) mod health;
 pub(super) mod intake;
+pub(super) mod keys;
 pub(super) mod lists;
 pub(super) mod outbox;
 pub(super) mod sessions;

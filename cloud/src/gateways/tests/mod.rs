@@ -1,8 +1,11 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
+mod certificates;
 mod commands;
 mod ends;
 mod enrolment;
+mod gate;
+mod keys;
 mod pages;
 mod property;
 mod sessions;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use fournil_protocol::enrol::{EnrolAnswer, EnrolRefusal};
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState, Health, Notice};
+use fournil_protocol::rotate::{ChallengeAnswer, RotateAnswer, RotateRefusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::client_async;
@@ -13,6 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use super::sessions::print_body;
 use super::*;
 use crate::app::App;
+use crate::gateways::Caller;
 use crate::i18n::Catalogue;
 use crate::identity::{
     DbSessions, Email, NewUser, SignIn, create_user, ensure_built_in_roles, hash_password, sign_in,
@@ -56,7 +58,7 @@ impl Site {
         act.commit().await.expect("commit");
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = socket.local_addr().expect("address");
-        let server = server(&world);
+        let server = server(&world, ServerLimits::default());
         tokio::spawn(server.run(vec![Listener { socket, tls: None }]));
         Self { world, address }
     }
@@ -73,7 +75,7 @@ impl Site {
     }
 }
 
-fn server(world: &World) -> Server {
+pub(super) fn server(world: &World, limits: ServerLimits) -> Server {
     let time = TimeSource::system();
     let db = world.test.db.clone();
     let app = App {
@@ -83,12 +85,14 @@ fn server(world: &World) -> Server {
         nav: crate::routes::nav(),
         public_name: PUBLIC_NAME.into(),
         public_url: format!("https://{PUBLIC_NAME}"),
+        authority_pem: Some("-----BEGIN CERTIFICATE-----\n".into()),
     };
     let hub = world.hub.clone();
     let tunnels: TunnelHandler = Arc::new(move |tunnel: Tunnel| {
         let hub = hub.clone();
         Box::pin(async move {
-            hub.serve(tunnel.socket, &tunnel.peer.0.to_string()).await;
+            let (peer, certificate) = (tunnel.peer.0.to_string(), tunnel.certificate);
+            hub.serve(tunnel.socket, Caller { peer, certificate }).await;
         })
     });
     Server::new(ServerParts {
@@ -99,7 +103,7 @@ fn server(world: &World) -> Server {
         metrics: Arc::new(Metrics::default()),
         readiness: Readiness::ready(),
         proxies: Proxies::default(),
-        limits: ServerLimits::default(),
+        limits,
         stop: world.stop.clone(),
     })
 }
@@ -186,7 +190,12 @@ async fn from_the_form_to_a_live_machine_over_the_real_socket() {
     assert_eq!(shown.status, 200, "{}", shown.body);
     balanced("code", &shown.body);
     let code = between(&shown.body, "data-enrolment-code><bdi>", "<").to_owned();
-    assert!(shown.body.contains(&format!("enrol --url https://{PUBLIC_NAME} --code {code}")));
+    let typed = format!("enrol --url https://{PUBLIC_NAME} --code {code} --ca fournil-ca.pem");
+    assert!(shown.body.contains(&typed), "{}", shown.body);
+    assert!(shown.body.contains("href=\"/gateways/authority.pem\""), "{}", shown.body);
+    let authority = owner.ask("GET", "/gateways/authority.pem", "").await;
+    assert!(authority.body.starts_with("-----BEGIN CERTIFICATE-----"), "{}", authority.body);
+    assert!(authority.head.contains("attachment"), "{}", authority.head);
     let id = between(&shown.body, "hx-get=\"/gateways/", "/").to_owned();
     let waiting = owner.page(&format!("/gateways/{id}/enrolment")).await;
     assert!(waiting.contains("hx-trigger"), "{waiting}");
@@ -239,6 +248,81 @@ async fn a_wrong_code_is_refused_in_words_a_person_can_use() {
     assert_eq!(nonsense.status, 400);
     let refusal: EnrolRefusal = serde_json::from_str(&nonsense.body).expect("refusal");
     assert_eq!(refusal.error, "bad-request");
+}
+
+#[tokio::test]
+async fn a_person_asks_for_a_new_key_and_the_machine_brings_it() {
+    let site = Site::new().await;
+    let (world, owner) = (&site.world, site.browser("owner@example.dz").await);
+    let page = format!("/gateways/{}", world.gateway_id);
+    let asked = owner.submit(&page, &format!("{page}/rotate"), &[]).await;
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-rotation") && shown.contains("data-key-state=\"active\""));
+
+    let machine = Browser { address: site.address, cookie: String::new() };
+    let gateway_id = world.gateway_id.to_string();
+    let ask = serde_json::json!({ "gateway_id": gateway_id }).to_string();
+    let answer = machine.ask("POST", "/gateway/rotate/challenge", &ask).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let challenge: ChallengeAnswer = serde_json::from_str(&answer.body).expect("a nonce");
+    let new = new_key();
+    let proposal = super::keys::signed_proposal(
+        world.gateway_id,
+        &challenge.nonce,
+        &world.key,
+        &new,
+        PUBLIC_NAME,
+    );
+    let proposal = serde_json::to_string(&proposal).expect("JSON");
+    let answer = machine.ask("POST", "/gateway/rotate", &proposal).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer: RotateAnswer = serde_json::from_str(&answer.body).expect("an answer");
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-key-state=\"next\"") && shown.contains(&answer.fingerprint));
+    let mut shop = world.dial();
+    shop.greet(&new, world.gateway_id, hello(7, 0)).await.expect("welcome");
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-key-state=\"retiring\"") && !shown.contains("data-rotation"));
+    let audit = owner.ask("GET", "/audit", "").await.body;
+    for line in ["Nouvelle clé demandée", "Nouvelle clé proposée", "Clé d'une passerelle changée"]
+    {
+        assert!(audit.contains(&line.replace('\'', "&#39;")), "{line}");
+    }
+
+    let nonsense = machine.ask("POST", "/gateway/rotate", "{\"code\":1}").await;
+    assert_eq!(nonsense.status, 400);
+    let refusal: RotateRefusal = serde_json::from_str(&nonsense.body).expect("a refusal");
+    assert_eq!(refusal.error, "bad-request");
+    assert!(refusal.message.contains("illisible"), "{}", refusal.message);
+}
+
+#[tokio::test]
+async fn certificates_whose_end_is_near_are_told_of() {
+    let site = Site::new().await;
+    let (world, owner) = (&site.world, site.browser("owner@example.dz").await);
+    let in_days = |days: i64| TimeSource::system().now() + chrono::TimeDelta::hours(24 * days + 1);
+    let db = &world.test.db;
+    crate::gateways::tell_served(db, "node-1", "server", in_days(29)).await.expect("told");
+    crate::gateways::tell_served(db, "node-2", "server", in_days(200)).await.expect("told");
+    crate::gateways::tell_served(db, "node-1", "authority", in_days(900)).await.expect("told");
+    crate::gateways::tell_served(db, "node-1", "gateways", in_days(3)).await.expect("told");
+    let list = owner.page("/gateways").await;
+    assert!(list.contains("notice--warn\" data-expiry=\"server\">"), "{list}");
+    assert!(list.contains("dans 29 jour"), "{list}");
+    assert!(list.contains("notice--bad\" data-expiry=\"gateways\">"), "{list}");
+    assert!(!list.contains("data-expiry=\"authority\""), "{list}");
+
+    // Behind a proxy only the gateway sees the certificate: it says when that one ends.
+    let mut act = db.begin(&world.identity().actor()).await.expect("act");
+    let until = in_days(6).timestamp_millis();
+    let health = Health { server_certificate_until_ms: Some(until), ..Health::default() };
+    crate::gateways::record_health(&mut act, world.gateway_id, &health).await.expect("told");
+    act.commit().await.expect("commit");
+    for path in ["/gateways".to_owned(), format!("/gateways/{}", world.gateway_id)] {
+        let shown = owner.page(&path).await;
+        assert!(shown.contains("notice--bad\" data-expiry=\"seen\">"), "{shown}");
+    }
 }
 
 #[tokio::test]

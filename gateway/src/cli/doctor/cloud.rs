@@ -25,7 +25,7 @@ const OFFSET_FAULT_MS: i64 = 60_000;
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     // Without an identity the configuration may still say where the cloud is.
-    let Ok(identity) = Identity::load(&config.state_dir) else {
+    let Ok(identity) = Identity::load_with(&config.state_dir, config.credential.as_deref()) else {
         findings.push(Finding::warning("cloud", "non vérifié : la passerelle n'est pas enrôlée"));
         return findings;
     };

@@ -61,7 +61,7 @@ fn disk(config: &Config) -> Finding {
 }
 
 fn identity(config: &Config) -> Finding {
-    match Identity::load(&config.state_dir) {
+    match Identity::load_with(&config.state_dir, config.credential.as_deref()) {
         Ok(identity) => Finding::ok(
             "identité",
             format!("« {} », empreinte {}", identity.enrolled.name, identity.fingerprint()),
