@@ -5,6 +5,7 @@ pub(super) mod enrol;
 pub(super) mod health;
 pub(super) mod intake;
 pub(super) mod lists;
+pub(super) mod lost;
 pub(super) mod outbox;
 pub(super) mod sessions;
 

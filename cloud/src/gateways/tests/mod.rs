@@ -1,7 +1,9 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
+mod classes;
 mod commands;
 mod enrolment;
+mod impossible;
 mod pages;
 mod property;
 mod sessions;
