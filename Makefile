@@ -38,7 +38,7 @@ lint: ## Clippy, warnings as errors
 bench: setup-test ## The figures of the README, as ratios to this machine's own baseline
 	@deploy/setup/bench.sh
 
-fuzz: ## Fuzz every decoder; SECONDS_EACH=60 by default
+fuzz: ## Any bytes into every decoder; FUZZ_SECONDS=60 for each by default
 	@deploy/setup/fuzz.sh
 
 sqlx: setup-test ## Make .sqlx again from a freshly migrated database

@@ -12,7 +12,6 @@ mod browser;
 mod clock;
 mod errors;
 mod escpos;
-mod faults;
 mod journey;
 mod printer;
 mod pyzk;

@@ -5,6 +5,7 @@ pub mod browse;
 pub mod chromium;
 pub mod cluster;
 pub mod daemon;
+pub mod net;
 pub mod proxy;
 pub mod shop;
 pub mod till;
