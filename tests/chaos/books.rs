@@ -65,12 +65,16 @@ pub(crate) async fn check(town: &Town, asked: &Asked, chaos: &Chaos) -> Books {
             books.printed += printed;
         }
         let of_drawers = |state: &str| {
-            let is_such = |row: &&&PgRow| text(row, "kind") == "drawer" && text(row, "state") == state;
+            let is_such =
+                |row: &&&PgRow| text(row, "kind") == "drawer" && text(row, "state") == state;
             own.iter().filter(is_such).count()
         };
         let (opened, doubtful) = (of_drawers("done"), of_drawers("in_doubt"));
         let kicks = printer.kicks().len();
-        assert!(kicks <= opened + doubtful, "{name}: {kicks} kicks for {opened} + {doubtful} drawers");
+        assert!(
+            kicks <= opened + doubtful,
+            "{name}: {kicks} kicks for {opened} + {doubtful} drawers"
+        );
         assert!(kicks >= opened, "{name}: {opened} drawers are called open after {kicks} kicks");
         books.kicks += kicks;
         // One job at a time: a death leaves at most one doubt.

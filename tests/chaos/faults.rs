@@ -140,7 +140,12 @@ impl Chaos {
         }
     }
 
-    async fn strike(&mut self, town: &mut Town, cluster: &Cluster, kind: Kind) -> anyhow::Result<()> {
+    async fn strike(
+        &mut self,
+        town: &mut Town,
+        cluster: &Cluster,
+        kind: Kind,
+    ) -> anyhow::Result<()> {
         let shops = town.branches.len() as u64 + 1;
         let shop = usize::try_from(self.dice.below(shops))?;
         // Networks and small disks are the branches' own.
@@ -152,15 +157,23 @@ impl Chaos {
             Kind::FreezeCloud => (Part::Cloud(shop % 2), self.dice.millis(500, 6_000)),
             Kind::KillDatabase => (Part::Database, self.dice.millis(10, 1_000)),
             Kind::MidFrame | Kind::OtherNode => (Part::Wire(shop), Duration::ZERO),
-            Kind::HalfOpenUp | Kind::HalfOpenDown => (Part::Wire(shop), self.dice.millis(2_000, 20_000)),
+            Kind::HalfOpenUp | Kind::HalfOpenDown => {
+                (Part::Wire(shop), self.dice.millis(2_000, 20_000))
+            }
             Kind::CutWire | Kind::StallWire | Kind::SlowWire => {
                 (Part::Wire(shop), self.dice.millis(500, 8_000))
             }
             Kind::NewAddress => (Part::Net(branch), Duration::ZERO),
-            Kind::PacketLoss | Kind::UpSilent | Kind::DownSilent | Kind::Unplugged
-            | Kind::LowRate | Kind::Delay => (Part::Net(branch), self.dice.millis(1_000, 10_000)),
+            Kind::PacketLoss
+            | Kind::UpSilent
+            | Kind::DownSilent
+            | Kind::Unplugged
+            | Kind::LowRate
+            | Kind::Delay => (Part::Net(branch), self.dice.millis(1_000, 10_000)),
             Kind::DiskFull => (Part::Disk(branch), self.dice.millis(1_000, 6_000)),
-            Kind::PaperOut | Kind::PrinterPower => (Part::Printer(shop), self.dice.millis(500, 5_000)),
+            Kind::PaperOut | Kind::PrinterPower => {
+                (Part::Printer(shop), self.dice.millis(500, 5_000))
+            }
         };
         if self.broken.iter().any(|broken| broken.part == part) {
             return Ok(());
@@ -212,7 +225,9 @@ impl Chaos {
                 disk.fill()?;
             }
             (Kind::PaperOut, Part::Printer(at)) => printer(town, at).switch(|s| s.paper = false),
-            (Kind::PrinterPower, Part::Printer(at)) => printer(town, at).switch(|s| s.power = false),
+            (Kind::PrinterPower, Part::Printer(at)) => {
+                printer(town, at).switch(|s| s.power = false)
+            }
             (kind, Part::Wire(at)) => self.spoil_wire(town, kind, at, magnitude),
             (kind, Part::Net(at)) => return spoil_net(town, kind, at, magnitude),
             (kind, part) => anyhow::bail!("{kind:?} does not happen to {part:?}"),

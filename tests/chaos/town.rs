@@ -204,7 +204,8 @@ impl Branch {
             ..Profile::default()
         })
         .await?;
-        let paper = printer_sim::Args { tcp: Some(lan), speed_mm_s: 400, ..printer_sim::Args::for_tests() };
+        let paper =
+            printer_sim::Args { tcp: Some(lan), speed_mm_s: 400, ..printer_sim::Args::for_tests() };
         let printer = PrinterSim::start(paper).await?;
         let disk = Disk::make(&dir, has_net)?;
         let state = disk.folder.join("gateway");

@@ -97,7 +97,8 @@ impl State {
             Queued => matches!(to, Leased | Expired | Cancelled),
             Leased => to != InDoubt || !may_repeat,
             Delivered => {
-                to == lost || matches!(to, Started | Done | Failed | Expired | Cancelled | Unsupported)
+                to == lost
+                    || matches!(to, Started | Done | Failed | Expired | Cancelled | Unsupported)
             }
             Started => to == lost || matches!(to, Done | Failed | Expired | Cancelled),
             InDoubt => {

@@ -32,7 +32,8 @@ fuzz_target!(init: fournil_fuzz::begin(), |heard: Heard<'_>| {
     }
     let _ = Sizes::decode(heard.bytes).is_log_nearly_full();
     let time = ClockTime::decode(heard.count);
-    if time.to_naive().is_some() {
+    // Two digits for the year are all there is to write.
+    if time.to_naive().is_some() && time.year < 2100 {
         assert_eq!(ClockTime::decode(time.encode()), time);
     }
 });

@@ -60,7 +60,8 @@ impl Net {
     /// Whether this kernel can delay packets.
     #[must_use]
     pub fn can_delay(&self) -> bool {
-        let can = self.inside("tc", &["qdisc", "replace", "dev", "wan", "root", "netem", "delay", "1ms"]);
+        let can =
+            self.inside("tc", &["qdisc", "replace", "dev", "wan", "root", "netem", "delay", "1ms"]);
         let _ = self.inside("tc", &["qdisc", "del", "dev", "wan", "root"]);
         can.is_ok()
     }
@@ -70,7 +71,8 @@ impl Net {
         let process = std::process::id();
         let third = u8::try_from(process % 250)?;
         let name = format!("fournil-{process}-{number}");
-        let (host_lan, host_wan) = (format!("fl{number}-{process}"), format!("fw{number}-{process}"));
+        let (host_lan, host_wan) =
+            (format!("fl{number}-{process}"), format!("fw{number}-{process}"));
         let first = number * 8 + 1;
         let lan = Ipv4Addr::new(10, 213, third, first);
         let wan = Ipv4Addr::new(10, 214, third, first);

@@ -88,7 +88,19 @@ impl Shop {
         let args = ["enrol", "--url", &url, "--code", &code, "--ca", &ca_file];
         enrol(gateway_spec(dir.path(), &args)?).await?;
         let gateway = Daemon::start(gateway_spec(dir.path(), &["run"])?)?;
-        let shop = Self { db, database_url, cloud, gateway, clock, printer, wire, address, ca, owner, dir };
+        let shop = Self {
+            db,
+            database_url,
+            cloud,
+            gateway,
+            clock,
+            printer,
+            wire,
+            address,
+            ca,
+            owner,
+            dir,
+        };
         shop.until(
             "the gateway is connected",
             "select count(*) > 0 as ok from gateway_sessions where ended_at is null",

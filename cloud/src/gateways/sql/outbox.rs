@@ -259,6 +259,8 @@ pub(in crate::gateways) async fn queued(
         "select command_id, body from commands
          where company_id = $1 and gateway_id = $2 and state = 'queued'
            and (not_before is null or not_before <= now())
+           -- The hub ends what is too late, in its own time.
+           and (not_after is null or not_after > now())
          order by queue_no
          limit $3
          for no key update",
@@ -279,8 +281,13 @@ pub(in crate::gateways) async fn lease(
     commands: &[Uuid],
     lease: &Lease,
 ) -> Result<(), DbError> {
+    let count = i64::try_from(commands.len()).unwrap_or(i64::MAX);
     sqlx::query!(
-        "update commands c
+        "with numbered as (
+             update gateways set down_next = down_next + $7
+             where company_id = $1 and gateway_id = $2
+         )
+         update commands c
          set state = 'leased', down_epoch = $3, down_seq = $4 + l.position - 1,
              lease_generation = $5, touched_by = 'cloud'
          from unnest($6::uuid[]) with ordinality as l (command_id, position)
@@ -290,16 +297,7 @@ pub(in crate::gateways) async fn lease(
         lease.epoch.cast_signed(),
         lease.first_seq.cast_signed(),
         lease.generation.cast_signed(),
-        commands
-    )
-    .execute(&mut *connection)
-    .await?;
-    let count = i64::try_from(commands.len()).unwrap_or(i64::MAX);
-    sqlx::query!(
-        "update gateways set down_next = down_next + $3
-         where company_id = $1 and gateway_id = $2",
-        company.0,
-        gateway_id,
+        commands,
         count
     )
     .execute(connection)

@@ -133,11 +133,8 @@ async fn the_database_refuses_what_cannot_be() {
         let said = match value {
             // A copy is of a page.
             "command_id, kind" => {
-                let drawer = [
-                    ("copy_of", "command_id"),
-                    ("kind", "'drawer'"),
-                    ("policy", "'at_most_once'"),
-                ];
+                let drawer =
+                    [("copy_of", "command_id"), ("kind", "'drawer'"), ("policy", "'at_most_once'")];
                 rule_of(begin_as(&mut owner, pattern, &drawer).await)
             }
             _ => rule_of(begin_as(&mut owner, pattern, &[(column, value)]).await),
