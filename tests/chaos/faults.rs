@@ -179,7 +179,7 @@ impl Chaos {
             return Ok(());
         }
         let magnitude = u32::try_from(self.dice.below(1_000))?;
-        if !self.do_it(town, cluster, kind, part, magnitude).await? {
+        if !break_it(town, cluster, kind, part, magnitude).await? {
             if !self.impossible.contains(&kind) {
                 println!("chaos: !!! {kind:?} cannot be done on this machine and is left out");
                 self.impossible.push(kind);
@@ -197,59 +197,6 @@ impl Chaos {
         }
         self.broken.push(Broken { part, kind, heals: Instant::now() + lasts });
         Ok(())
-    }
-
-    /// False when this machine cannot.
-    async fn do_it(
-        &self,
-        town: &mut Town,
-        cluster: &Cluster,
-        kind: Kind,
-        part: Part,
-        magnitude: u32,
-    ) -> anyhow::Result<bool> {
-        match (kind, part) {
-            (Kind::KillGateway, Part::Gateway(at)) => gateway(town, at).kill().await?,
-            (Kind::FreezeGateway, Part::Gateway(at)) => gateway(town, at).freeze()?,
-            (Kind::KillCloud, Part::Cloud(at)) => cloud(town, at).kill().await?,
-            (Kind::FreezeCloud, Part::Cloud(at)) => cloud(town, at).freeze()?,
-            (Kind::KillDatabase, _) => {
-                cluster.kill().await?;
-                cluster.restart().await?;
-            }
-            (Kind::DiskFull, Part::Disk(at)) => {
-                let disk = &town.branches[at - 1].disk;
-                if !disk.is_small {
-                    return Ok(false);
-                }
-                disk.fill()?;
-            }
-            (Kind::PaperOut, Part::Printer(at)) => printer(town, at).switch(|s| s.paper = false),
-            (Kind::PrinterPower, Part::Printer(at)) => {
-                printer(town, at).switch(|s| s.power = false)
-            }
-            (kind, Part::Wire(at)) => self.spoil_wire(town, kind, at, magnitude),
-            (kind, Part::Net(at)) => return spoil_net(town, kind, at, magnitude),
-            (kind, part) => anyhow::bail!("{kind:?} does not happen to {part:?}"),
-        }
-        Ok(true)
-    }
-
-    fn spoil_wire(&self, town: &Town, kind: Kind, at: usize, magnitude: u32) {
-        let wire = wire(town, at);
-        match kind {
-            Kind::MidFrame => wire.cut_after(1 + magnitude * 3),
-            Kind::OtherNode => {
-                let nodes = [town.shop.address, town.second_address];
-                wire.aim(nodes[magnitude as usize % 2]);
-                wire.cut();
-            }
-            Kind::StallWire => wire.set(Wire::Stalled),
-            Kind::SlowWire => wire.set(Wire::Slow(500 + magnitude * 8)),
-            Kind::HalfOpenUp => wire.set(Wire::HalfOpen(Way::Up)),
-            Kind::HalfOpenDown => wire.set(Wire::HalfOpen(Way::Down)),
-            _ => wire.cut(),
-        }
     }
 
     /// Ends every fault that lasts.
@@ -278,6 +225,58 @@ impl Chaos {
         let kinds: Vec<String> =
             self.counts.iter().map(|(kind, count)| format!("{kind:?} {count}")).collect();
         kinds.join(", ")
+    }
+}
+
+/// False when this machine cannot.
+async fn break_it(
+    town: &mut Town,
+    cluster: &Cluster,
+    kind: Kind,
+    part: Part,
+    magnitude: u32,
+) -> anyhow::Result<bool> {
+    match (kind, part) {
+        (Kind::KillGateway, Part::Gateway(at)) => gateway(town, at).kill().await?,
+        (Kind::FreezeGateway, Part::Gateway(at)) => gateway(town, at).freeze()?,
+        (Kind::KillCloud, Part::Cloud(at)) => cloud(town, at).kill().await?,
+        (Kind::FreezeCloud, Part::Cloud(at)) => cloud(town, at).freeze()?,
+        (Kind::KillDatabase, _) => {
+            cluster.kill().await?;
+            cluster.restart().await?;
+        }
+        (Kind::DiskFull, Part::Disk(at)) => {
+            let disk = &town.branches[at - 1].disk;
+            if !disk.is_small {
+                return Ok(false);
+            }
+            disk.fill()?;
+        }
+        (Kind::PaperOut, Part::Printer(at)) => printer(town, at).switch(|s| s.paper = false),
+        (Kind::PrinterPower, Part::Printer(at)) => {
+            printer(town, at).switch(|s| s.power = false);
+        }
+        (kind, Part::Wire(at)) => spoil_wire(town, kind, at, magnitude),
+        (kind, Part::Net(at)) => return spoil_net(town, kind, at, magnitude),
+        (kind, part) => anyhow::bail!("{kind:?} does not happen to {part:?}"),
+    }
+    Ok(true)
+}
+
+fn spoil_wire(town: &Town, kind: Kind, at: usize, magnitude: u32) {
+    let wire = wire(town, at);
+    match kind {
+        Kind::MidFrame => wire.cut_after(1 + magnitude * 3),
+        Kind::OtherNode => {
+            let nodes = [town.shop.address, town.second_address];
+            wire.aim(nodes[magnitude as usize % 2]);
+            wire.cut();
+        }
+        Kind::StallWire => wire.set(Wire::Stalled),
+        Kind::SlowWire => wire.set(Wire::Slow(500 + magnitude * 8)),
+        Kind::HalfOpenUp => wire.set(Wire::HalfOpen(Way::Up)),
+        Kind::HalfOpenDown => wire.set(Wire::HalfOpen(Way::Down)),
+        _ => wire.cut(),
     }
 }
 

@@ -173,13 +173,15 @@ impl Town {
 
     /// The ends of all logs, for the message of a failed run.
     pub(crate) fn logs(&self) -> String {
-        let mut logs = format!("-- Magasin --\n{}", self.shop.gateway.log_tail());
-        for branch in &self.branches {
-            logs.push_str(&format!("\n-- {} --\n{}", branch.name, branch.gateway.log_tail()));
-        }
-        logs.push_str(&format!("\n-- cloud --\n{}", self.shop.cloud.log_tail()));
-        logs.push_str(&format!("\n-- second cloud --\n{}", self.second.log_tail()));
-        logs
+        let fixed = [
+            ("Magasin", &self.shop.gateway),
+            ("cloud", &self.shop.cloud),
+            ("second cloud", &self.second),
+        ];
+        let branches = self.branches.iter().map(|branch| (branch.name.as_str(), &branch.gateway));
+        let all = fixed.into_iter().chain(branches);
+        let ends = all.map(|(name, daemon)| format!("-- {name} --\n{}", daemon.log_tail()));
+        ends.collect::<Vec<_>>().join("\n")
     }
 }
 
