@@ -14,7 +14,6 @@ mod clock;
 mod diagnostics;
 mod errors;
 mod escpos;
-mod faults;
 mod identity;
 mod journey;
 mod printer;

@@ -11,6 +11,7 @@ use super::end::End;
 use super::health::{self, add_cloud_notice};
 use super::model::{DownResume, Head, Identity, Resume, UpResume, resume};
 use super::rotate;
+use super::sql::lost::{self, Lost};
 use super::sql::sessions::{self as sql, Accepted, NewSession};
 use crate::db::{Act, Db, DbError};
 
@@ -207,7 +208,7 @@ async fn resume_up(
             let durable =
                 sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, from).await?;
             if let Some(lost_after) = lost_after {
-                sql::doubt_in_flight(act.connection(), company, gateway_id).await?;
+                lost::settle(act.connection(), company, gateway_id, Lost::Everything).await?;
                 add_cloud_notice(act, gateway_id, "journal-lost", &lost_after.to_string()).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }
@@ -246,8 +247,8 @@ async fn resume_down(
         DownResume::Begin => {
             let known = &locked.known;
             if told.epoch == known.down_epoch && told.durable < known.down_durable {
-                let connection = act.connection();
-                sql::doubt_after(connection, company, gateway_id, told.epoch, told.durable).await?;
+                let lost = Lost::After { epoch: told.epoch, durable: told.durable };
+                lost::settle(act.connection(), company, gateway_id, lost).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }
             let epoch = random_epoch();

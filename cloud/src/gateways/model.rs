@@ -1,7 +1,7 @@
 //! Words and rules of gateways, without I/O: what states a command has and which may
 //! follow which, and where two logs resume when a gateway comes back.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fournil_protocol::event;
 use fournil_protocol::hello::Hello;
 use uuid::Uuid;
@@ -85,29 +85,33 @@ impl State {
 
     /// The same rule as `command_may_pass` in the database; a test compares the two.
     #[must_use]
-    pub fn may_pass(self, to: Self) -> bool {
+    pub fn may_pass(self, to: Self, policy: Policy) -> bool {
         use State::{
             Cancelled, Delivered, Done, Expired, Failed, InDoubt, Leased, Queued, Started,
             Unsupported,
         };
-        if self == to {
-            return true;
-        }
+        let may_repeat = policy == Policy::Repeatable;
+        // What was lost in the air is asked again, or wondered about.
+        let lost = if may_repeat { Queued } else { InDoubt };
         match self {
+            _ if self == to => true,
             Queued => matches!(to, Leased | Expired | Cancelled),
-            Leased => true,
+            Leased => to != InDoubt || !may_repeat,
             Delivered => {
-                matches!(to, Started | Done | Failed | Expired | Cancelled | InDoubt | Unsupported)
+                to == lost
+                    || matches!(to, Started | Done | Failed | Expired | Cancelled | Unsupported)
             }
-            Started => matches!(to, Done | Failed | Expired | Cancelled | InDoubt),
-            InDoubt => matches!(to, Done | Failed | Expired | Cancelled | Unsupported),
+            Started => to == lost || matches!(to, Done | Failed | Expired | Cancelled),
+            InDoubt => {
+                !may_repeat && matches!(to, Done | Failed | Expired | Cancelled | Unsupported)
+            }
             Done | Failed | Expired | Cancelled | Unsupported => false,
         }
     }
 
     /// The state a report leads to from this one; `None` when the report changes nothing.
     #[must_use]
-    pub fn after_report(self, told: event::CommandState) -> Option<Self> {
+    pub fn after_report(self, told: event::CommandState, policy: Policy) -> Option<Self> {
         use event::CommandState as Told;
         let to = match told {
             Told::Unknown => return None,
@@ -119,13 +123,53 @@ impl State {
             Told::Failed => Self::Failed,
             Told::Expired => Self::Expired,
             Told::Cancelled => Self::Cancelled,
+            // The shop has settled it and will not try that id again.
+            Told::InDoubt if policy == Policy::Repeatable => Self::Failed,
             Told::InDoubt => Self::InDoubt,
             Told::Unsupported => Self::Unsupported,
         };
         // A report on a queued command: the shop has it, so this cloud was set back.
         let from = if self == Self::Queued { Self::Leased } else { self };
-        (!self.is_final() && from.may_pass(to)).then_some(to)
+        (!self.is_final() && from.may_pass(to, policy)).then_some(to)
     }
+
+    /// Where a command stands that a person no longer waits for; `None` when that is for
+    /// the shop to say, or was said.
+    #[must_use]
+    pub const fn given_up(self, policy: Policy) -> Option<Self> {
+        match (self, policy) {
+            (Self::Queued, _)
+            | (Self::Leased | Self::Delivered | Self::Started, Policy::Repeatable) => {
+                Some(Self::Cancelled)
+            }
+            (Self::Leased | Self::Delivered | Self::Started, _) => Some(Self::InDoubt),
+            _ => None,
+        }
+    }
+}
+
+/// A command whose shop should have answered by then is overdue.
+const ANSWER_PATIENCE: TimeDelta = TimeDelta::minutes(2);
+/// The same for one that may begin at any time.
+const ANSWER_PATIENCE_OPEN: TimeDelta = TimeDelta::hours(1);
+
+/// Since when an open command is overdue: the shop was to answer and has not. One that is
+/// queued expires by itself and never is.
+#[must_use]
+pub(super) fn overdue_since(
+    state: State,
+    leased_at: Option<DateTime<Utc>>,
+    not_after: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if !matches!(state, State::Leased | State::Delivered | State::Started) {
+        return None;
+    }
+    let since = match not_after {
+        Some(not_after) => not_after + ANSWER_PATIENCE,
+        None => leased_at? + ANSWER_PATIENCE_OPEN,
+    };
+    (since <= now).then_some(since)
 }
 
 /// How near the end of a certificate is.
@@ -472,13 +516,42 @@ mod tests {
     #[test]
     fn reports_move_a_command_forward_only() {
         use event::CommandState as Told;
-        assert_eq!(State::Leased.after_report(Told::Waiting), Some(State::Delivered));
-        assert_eq!(State::Started.after_report(Told::Waiting), Some(State::Started));
-        assert_eq!(State::Queued.after_report(Told::Done), Some(State::Done));
-        assert_eq!(State::Done.after_report(Told::InDoubt), None);
-        assert_eq!(State::InDoubt.after_report(Told::Started), None);
-        assert_eq!(State::InDoubt.after_report(Told::Done), Some(State::Done));
-        assert_eq!(State::InDoubt.after_report(Told::Expired), Some(State::Expired));
-        assert_eq!(State::Started.after_report(Told::Unknown), None);
+        let after = |from: State, told| from.after_report(told, Policy::Ask);
+        assert_eq!(after(State::Leased, Told::Waiting), Some(State::Delivered));
+        assert_eq!(after(State::Started, Told::Waiting), Some(State::Started));
+        assert_eq!(after(State::Queued, Told::Done), Some(State::Done));
+        assert_eq!(after(State::Done, Told::InDoubt), None);
+        assert_eq!(after(State::InDoubt, Told::Started), None);
+        assert_eq!(after(State::InDoubt, Told::Done), Some(State::Done));
+        assert_eq!(after(State::InDoubt, Told::Expired), Some(State::Expired));
+        assert_eq!(after(State::Started, Told::Unknown), None);
+        let doubted = State::Started.after_report(Told::InDoubt, Policy::Repeatable);
+        assert_eq!(doubted, Some(State::Failed), "no doubt about what may happen twice");
+    }
+
+    #[test]
+    fn a_command_is_overdue_when_the_shop_should_have_answered() {
+        let at = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let since = |state, not_after, now| overdue_since(state, Some(at(0)), not_after, at(now));
+        assert_eq!(since(State::Delivered, Some(at(10)), 11), None);
+        assert_eq!(since(State::Delivered, Some(at(10)), 12), Some(at(12)));
+        assert_eq!(since(State::Started, None, 59), None);
+        assert_eq!(since(State::Leased, None, 61), Some(at(60)));
+        assert_eq!(since(State::Queued, Some(at(10)), 90), None, "it expires by itself");
+        assert_eq!(since(State::InDoubt, Some(at(10)), 90), None);
+    }
+
+    #[test]
+    fn what_is_given_up_ends_as_is_true() {
+        for policy in Policy::ALL {
+            for state in State::ALL {
+                if let Some(to) = state.given_up(*policy) {
+                    assert!(state.may_pass(to, *policy), "{state:?} to {to:?}");
+                }
+            }
+        }
+        assert_eq!(State::Delivered.given_up(Policy::AtMostOnce), Some(State::InDoubt));
+        assert_eq!(State::Delivered.given_up(Policy::Repeatable), Some(State::Cancelled));
+        assert_eq!(State::InDoubt.given_up(Policy::Ask), None);
     }
 }

@@ -60,6 +60,8 @@ pub fn reason_text(reason: &str) -> Message {
         "gateway-revoked" => "gateways-reason-gateway-revoked",
         "person-said-done" => "gateways-reason-person-said-done",
         "person-said-not-done" => "gateways-reason-person-said-not-done",
+        "person-gave-up" => "gateways-reason-person-gave-up",
+        "attempted-twice" => "gateways-reason-attempted-twice",
         "clone-suspected" => "gateways-reason-clone-suspected",
         "report-unknown-command" | "report-without-command" => "gateways-reason-unknown-command",
         other => return Message::new("gateways-reason-other").with("code", other),

@@ -272,7 +272,7 @@ fn tune(socket: &TcpStream) {
 }
 
 /// The `sec-websocket-key` of a proper request, or why it is not one.
-fn asks_for_tunnel<'h>(
+pub fn asks_for_tunnel<'h>(
     method: &hyper::Method,
     headers: &'h HeaderMap,
 ) -> Result<&'h str, (StatusCode, &'static str)> {

@@ -227,7 +227,7 @@ fn check(config: &Config, faults: &mut Vec<String>) {
     if let Err(error) = config.journal.check() {
         faults.push(format!("[journal] {error}"));
     }
-    if config.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+    if config.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
         faults.push(format!(
             "[log] level : « {} » n'est pas un niveau : écrivez error, warn, info, debug ou trace",
             config.log.level

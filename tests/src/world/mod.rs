@@ -6,6 +6,7 @@ pub mod chromium;
 pub mod cluster;
 pub mod daemon;
 pub mod house;
+pub mod net;
 pub mod proxy;
 pub mod shop;
 pub mod thin;

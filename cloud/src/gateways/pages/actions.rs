@@ -13,7 +13,7 @@ use super::show::read_gateway;
 use super::views::{GatewayView, too_late};
 use crate::db::{Act, Begun, DbError};
 use crate::gateways::enrol;
-use crate::gateways::outbox::{self, CancelOutcome, DoubtOutcome, NewCommand};
+use crate::gateways::outbox::{self, CancelOutcome, DoubtOutcome, GiveUpOutcome, NewCommand};
 use crate::i18n::{Message, Texts};
 use crate::time::french_minute;
 use crate::web::{Error, Request, Response, Result, Route, post};
@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         post("/gateways/{gateway_id}/revoke", MANAGE, revoke),
         post("/gateways/{gateway_id}/clear", MANAGE, clear),
         post("/gateways/{gateway_id}/commands/{command_id}/cancel", MANAGE, cancel),
+        post("/gateways/{gateway_id}/commands/{command_id}/give-up", MANAGE, give_up),
         post("/gateways/{gateway_id}/commands/{command_id}/settle", MANAGE, settle),
     ]
 }
@@ -198,6 +199,30 @@ async fn cancel(request: Request) -> Result<Response> {
         }
         let details = serde_json::json!({});
         act.audit("gateways.cancel", "command", &command_id.to_string(), details).await?;
+        act.commit_with(&()).await?;
+    }
+    Ok(back_to(gateway_id))
+}
+
+async fn give_up(request: Request) -> Result<Response> {
+    let (gateway_id, command_id) = named_command(&request)?;
+    let (actor, key) = (request.actor()?, request.idempotency_key()?);
+    let begun =
+        request.app().db.begin_once::<_, ()>(&actor, key, "gateways.give-up", &command_id).await?;
+    if let Begun::Fresh(mut act) = begun {
+        let state = match outbox::give_up(&mut act, command_id).await? {
+            GiveUpOutcome::GivenUp(state) => state,
+            GiveUpOutcome::NotFound => return Err(Error::NotFound),
+            GiveUpOutcome::NotOverdue => {
+                return Err(Error::Refused(Message::new("gateways-command-not-overdue")));
+            }
+            GiveUpOutcome::TooLate(state) => {
+                let id = "gateways-command-give-up-too-late";
+                return Err(Error::Refused(too_late(id, state, &request.texts())));
+            }
+        };
+        let details = serde_json::json!({ "state": state.word() });
+        act.audit("gateways.give-up", "command", &command_id.to_string(), details).await?;
         act.commit_with(&()).await?;
     }
     Ok(back_to(gateway_id))

@@ -213,10 +213,12 @@ async fn read_commands(
         lines.pop();
     }
     let texts = request.texts();
+    let now = request.app().time.now();
     let views: Vec<CommandView> =
-        lines.iter().map(|line| views::command(line, gateway.zone, &texts)).collect();
+        lines.iter().map(|line| views::command(line, now, gateway.zone, &texts)).collect();
+    let overdue = views.iter().filter(|view| view.overdue.is_some()).count();
     Ok(CommandList {
-        mark: mark_of(&lines),
+        mark: mark_of(&(&lines, overdue)),
         older: lines.last().filter(|_| has_older).map(|line| line.queue_no),
         is_newest: before.is_none(),
         commands: views,

@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::gateways::model::{ClockState, Expiry, Kind, State, clock_state};
+use crate::gateways::model::{ClockState, Expiry, Kind, State, clock_state, overdue_since};
 use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::bundles::BundleLine;
 use crate::gateways::sql::keys::KeyLine;
@@ -337,11 +337,18 @@ pub(super) struct CommandView {
     pub(super) asked: At,
     pub(super) settled: Option<At>,
     pub(super) may_cancel: bool,
+    /// Since when the shop owes an answer.
+    pub(super) overdue: Option<At>,
     pub(super) is_in_doubt: bool,
     pub(super) is_page: bool,
 }
 
-pub(super) fn command(line: &CommandLine, zone: Tz, texts: &Texts) -> CommandView {
+pub(super) fn command(
+    line: &CommandLine,
+    now: DateTime<Utc>,
+    zone: Tz,
+    texts: &Texts,
+) -> CommandView {
     let state = State::parse(&line.state).unwrap_or(State::InDoubt);
     let kind = Kind::parse(&line.kind).unwrap_or(Kind::Print);
     let has_reason = !line.reason.is_empty();
@@ -364,6 +371,8 @@ pub(super) fn command(line: &CommandLine, zone: Tz, texts: &Texts) -> CommandVie
         settled: line.settled_at.map(|settled| at(settled, zone)),
         may_cancel: kind != Kind::Cancel
             && matches!(state, State::Queued | State::Leased | State::Delivered),
+        overdue: overdue_since(state, line.leased_at, line.not_after, now)
+            .map(|since| at(since, zone)),
         is_in_doubt: state == State::InDoubt,
         is_page,
     }

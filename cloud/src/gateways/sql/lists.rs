@@ -151,6 +151,8 @@ pub(in crate::gateways) struct CommandLine {
     pub(in crate::gateways) copy_of: Option<Uuid>,
     pub(in crate::gateways) asked_by: String,
     pub(in crate::gateways) queued_at: DateTime<Utc>,
+    pub(in crate::gateways) leased_at: Option<DateTime<Utc>>,
+    pub(in crate::gateways) not_after: Option<DateTime<Utc>>,
     pub(in crate::gateways) settled_at: Option<DateTime<Utc>>,
 }
 
@@ -165,7 +167,7 @@ pub(in crate::gateways) async fn commands(
     let rows = sqlx::query_as!(
         CommandLine,
         "select command_id, queue_no, kind, title, state, reason, detail, evidence, attempt,
-                copy_of, asked_by, queued_at, settled_at
+                copy_of, asked_by, queued_at, leased_at, not_after, settled_at
          from commands
          where company_id = $1 and gateway_id = $2 and queue_no < $3
          order by queue_no desc

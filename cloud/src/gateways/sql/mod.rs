@@ -7,6 +7,7 @@ pub(super) mod health;
 pub(super) mod intake;
 pub(super) mod keys;
 pub(super) mod lists;
+pub(super) mod lost;
 pub(super) mod outbox;
 pub(super) mod sessions;
 

@@ -172,49 +172,6 @@ pub(in crate::gateways) async fn begin_down_log(
     Ok(())
 }
 
-/// The journal that held these commands is gone: only what may be done twice is asked again.
-pub(in crate::gateways) async fn doubt_in_flight(
-    connection: &mut PgConnection,
-    company: CompanyId,
-    gateway_id: Uuid,
-) -> Result<u64, DbError> {
-    let doubted = sqlx::query!(
-        "update commands
-         set state = 'in_doubt', reason = 'journal-lost', touched_by = 'cloud'
-         where company_id = $1 and gateway_id = $2 and kind <> 'cancel'
-           and (state in ('delivered', 'started') or (state = 'leased' and policy <> 'repeatable'))",
-        company.0,
-        gateway_id
-    )
-    .execute(connection)
-    .await?;
-    Ok(doubted.rows_affected())
-}
-
-/// The shop's journal went back behind what it had confirmed: commands after that place
-/// were in it and are not any more.
-pub(in crate::gateways) async fn doubt_after(
-    connection: &mut PgConnection,
-    company: CompanyId,
-    gateway_id: Uuid,
-    epoch: u64,
-    durable: u64,
-) -> Result<u64, DbError> {
-    let doubted = sqlx::query!(
-        "update commands
-         set state = 'in_doubt', reason = 'journal-lost', touched_by = 'cloud'
-         where company_id = $1 and gateway_id = $2 and down_epoch = $3 and down_seq > $4
-           and kind <> 'cancel' and state in ('delivered', 'started')",
-        company.0,
-        gateway_id,
-        epoch.cast_signed(),
-        durable.cast_signed()
-    )
-    .execute(connection)
-    .await?;
-    Ok(doubted.rows_affected())
-}
-
 /// What an accepted Hello leaves on the gateway's row.
 pub(in crate::gateways) struct Accepted<'h> {
     pub(in crate::gateways) generation: u64,

@@ -1,10 +1,12 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
 mod certificates;
+mod classes;
 mod commands;
 mod ends;
 mod enrolment;
 mod gate;
+mod impossible;
 mod keys;
 mod pages;
 mod property;

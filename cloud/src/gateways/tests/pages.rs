@@ -451,6 +451,28 @@ async fn the_page_says_why_the_last_session_ended() {
 }
 
 #[tokio::test]
+async fn what_the_shop_never_answered_is_shown_with_its_age_and_can_be_given_up() {
+    let site = Site::new().await;
+    let world = &site.world;
+    let owner = site.browser("owner@example.dz").await;
+    let page = format!("/gateways/{}", world.gateway_id);
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let id = world.ask(super::sessions::print_body(), None).await;
+    shop.next_commands().await;
+    shop.confirm(1).await;
+    world.await_state(id, "delivered").await;
+    let give_up = format!("{page}/commands/{id}/give-up");
+    assert!(!owner.page(&page).await.contains("data-command-overdue"));
+    assert_eq!(owner.submit(&page, &give_up, &[]).await.status, 409);
+    super::classes::make_overdue(world).await;
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-command-overdue") && shown.contains(&give_up));
+    assert_eq!(owner.submit(&page, &give_up, &[]).await.status, 303);
+    assert_eq!(world.state(id).await, ("in_doubt".into(), "person-gave-up".into()));
+    assert!(!owner.page(&page).await.contains("data-command-overdue"));
+}
+
+#[tokio::test]
 async fn a_cashier_sees_none_of_it_and_a_stranger_signs_in_first() {
     let site = Site::new().await;
     let cashier = site.browser("till@example.dz").await;

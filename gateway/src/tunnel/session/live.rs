@@ -33,6 +33,9 @@ use crate::tunnel::window::UpWindow;
 /// until so many frames are in.
 const ACK_WAIT: Duration = Duration::from_millis(50);
 const ACK_FRAMES: u32 = 16;
+/// What is done at once is reported within this: the report goes first, and the cloud does not
+/// write two transactions before it knows.
+const REPORT_FIRST: Duration = Duration::from_millis(4);
 /// Between tries to record commands while the disk is full.
 const RETRY: Duration = Duration::from_secs(1);
 /// The cloud chooses the heartbeat, within reason.
@@ -253,7 +256,8 @@ impl<'a, L: Log> Live<'a, L> {
         let due = self.ack.map_or(now + ACK_WAIT, |(_, due)| due);
         let is_burst_over = self.inbox.is_empty() || self.frames_unacked >= ACK_FRAMES;
         let is_due = is_burst_over || !is_taken_whole;
-        self.ack = Some((accepted.down_durable, if is_due { now } else { due }));
+        let soon = if is_taken_whole { now + REPORT_FIRST } else { now };
+        self.ack = Some((accepted.down_durable, if is_due { soon.min(due) } else { due }));
         Ok(())
     }
 
