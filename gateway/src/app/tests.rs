@@ -292,7 +292,7 @@ async fn a_diagnostic_that_cannot_leave_before_its_deadline_expires() {
             journal: shop.journal.clone(),
             identity,
             tunnel: watch::channel(TunnelState::default()).1,
-            devices: Vec::new(),
+            devices: watch::channel(Vec::new()).1,
             began: tokio::time::Instant::now(),
         },
         recent: crate::logs::RecentLog::default(),
