@@ -24,6 +24,9 @@ pub(crate) const fn sentence(code: u16) -> &'static str {
             "l'autre côté ne peut rien enregistrer pour le moment : rien n'est perdu, la \
              passerelle réessaie"
         }
+        close::ROTATE => {
+            "le cloud demande une nouvelle clé, la passerelle en change et se reconnecte"
+        }
         close::REVOKED => {
             "cette passerelle a été révoquée. Pour la remettre en service, demandez un code \
              dans la page Passerelles et lancez « fournil-gateway enrol --force »"
