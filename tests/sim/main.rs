@@ -86,12 +86,16 @@ fn many() -> anyhow::Result<()> {
         drop::<std::sync::mpsc::Sender<()>>(over);
         done
     })?;
-    let Tally { faults, sessions, punches, commands, in_doubt, deaths } = *lock(&run.total);
+    let total = *lock(&run.total);
+    let Tally { faults, sessions, punches, commands, in_doubt, deaths, printed, opened } = total;
     let (last, seconds) = (run.end - 1, began.elapsed().as_secs());
     println!(
         "simulation: seeds {first} to {last} in {seconds} s: {faults} faults, {sessions} sessions, \
-         {punches} punches, {commands} commands; {in_doubt} in doubt after {deaths} deaths"
+         {punches} punches, {commands} commands ({printed} printed, {opened} drawers); {in_doubt} in \
+         doubt after {deaths} deaths"
     );
+    let is_enough = count >= TWICE_EVERY;
+    anyhow::ensure!(!is_enough || (printed > 0 && opened > 0), "nothing was done at all");
     let failures = lock(&run.failures).clone();
     let Some(seed) = failures.first() else { return Ok(()) };
     anyhow::bail!("failing seeds: {failures:?}; replay one: make sim SEED={seed}")

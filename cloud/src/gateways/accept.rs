@@ -208,7 +208,11 @@ async fn resume_up(
             let durable =
                 sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, from).await?;
             if let Some(lost_after) = lost_after {
-                lost::settle(act.connection(), company, gateway_id, Lost::Everything).await?;
+                // A log that was only begun anew stands beside the commands its machine holds:
+                // it knows them, and will say what became of them.
+                if hello.down.epoch == 0 {
+                    lost::settle(act.connection(), company, gateway_id, Lost::Everything).await?;
+                }
                 add_cloud_notice(act, gateway_id, "journal-lost", &lost_after.to_string()).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }

@@ -71,6 +71,8 @@ async fn prepare(test: &TestDb) -> anyhow::Result<()> {
         grant usage on schema simulation to public;
         create function simulation.now() returns timestamptz language sql stable as
             $$ select to_timestamp(current_setting('simulation.now_ms')::numeric / 1000) $$;
+        create function simulation.clock_timestamp() returns timestamptz language sql stable as
+            $$ select simulation.now() $$;
         create table simulation.arrivals (number bigint generated always as identity, what text);
         grant all on simulation.arrivals to public;
         do $$ declare known record; begin

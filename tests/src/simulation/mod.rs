@@ -26,7 +26,8 @@ mod plan;
 mod shop;
 mod world;
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, Once};
 
 use tokio::runtime::Builder;
 
@@ -44,8 +45,26 @@ pub struct Outcome {
     pub trace: u64,
 }
 
+thread_local! {
+    static PANICS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts panics of each thread: a task of the product that falls would look like a cut.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            before(panic);
+        }));
+    });
+}
+
 /// Runs one schedule on this thread.
 pub fn run(base: &Arc<Base>, seed: u64) -> anyhow::Result<Outcome> {
+    count_panics();
+    PANICS.set(0);
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
         clock::begin(seed);
@@ -55,6 +74,7 @@ pub fn run(base: &Arc<Base>, seed: u64) -> anyhow::Result<Outcome> {
         let outcome =
             Outcome { tally: world.tally, lasted_ms: clock::elapsed_ms(), trace: clock::trace() };
         world.end().await;
+        anyhow::ensure!(PANICS.get() == 0, "something panicked");
         lived.map(|()| outcome)
     })
 }

@@ -43,6 +43,8 @@ pub struct Tally {
     /// or its current.
     pub deaths: u64,
     pub sessions: u64,
+    pub printed: u64,
+    pub opened: u64,
 }
 
 impl Tally {
@@ -56,6 +58,8 @@ impl Tally {
             in_doubt: self.in_doubt + other.in_doubt,
             deaths: self.deaths + other.deaths,
             sessions: self.sessions + other.sessions,
+            printed: self.printed + other.printed,
+            opened: self.opened + other.opened,
         }
     }
 }
@@ -224,12 +228,14 @@ impl World {
             anyhow::Ok(id)
         })?;
         self.tally.commands += 1;
-        self.wishes.push(Wish { id, kind, asked_ms, not_after_ms });
+        let is_called_back = false;
+        self.wishes.push(Wish { id, kind, asked_ms, not_after_ms, is_called_back });
         Ok(())
     }
 
-    fn cancel(&self) -> anyhow::Result<()> {
-        let Some(wish) = self.wishes.last() else { return Ok(()) };
+    fn cancel(&mut self) -> anyhow::Result<()> {
+        let Some(wish) = self.wishes.last_mut() else { return Ok(()) };
+        wish.is_called_back = true;
         self.base.work(&self.db, async {
             let actor = Actor::system(self.company, "simulation");
             let mut act = self.db.begin(&actor).await?;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -171,6 +172,16 @@ impl Daemon {
     }
 }
 
+/// Panics that any process of this test has told of: a task that falls and is started again
+/// would go unseen.
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// See [`PANICS`].
+#[must_use]
+pub fn panics_told() -> usize {
+    PANICS.load(Ordering::Relaxed)
+}
+
 fn collect<R>(stream: R, lines: Arc<Mutex<Vec<String>>>, saying: Arc<watch::Sender<usize>>)
 where
     R: tokio::io::AsyncRead + Unpin + Send + 'static,
@@ -178,6 +189,9 @@ where
     tokio::spawn(async move {
         let mut reader = BufReader::new(stream).lines();
         while let Ok(Some(line)) = reader.next_line().await {
+            if line.contains("panicked at") {
+                PANICS.fetch_add(1, Ordering::Relaxed);
+            }
             let mut kept = lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if kept.len() == LINES_MAX {
                 kept.remove(0);
