@@ -10,6 +10,7 @@
 
 mod browser;
 mod clock;
+mod doctor;
 mod errors;
 mod escpos;
 mod faults;

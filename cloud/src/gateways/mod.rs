@@ -16,6 +16,7 @@ mod end;
 pub mod enrol;
 mod health;
 mod hub;
+mod inquiry;
 mod intake;
 mod lease;
 mod model;

@@ -19,10 +19,10 @@ use tokio_tungstenite::tungstenite::Message;
 use super::accept::{self, Opened, Outcome, Place};
 use super::end::{End, Ended, Ending};
 use super::hub::{Held, Hub};
-use super::intake;
 use super::lease::{self, Room};
 use super::model::Identity;
-use super::wire::{Socket, Wire, read_frame};
+use super::wire::{Opening, Socket, Wire, read_frame};
+use super::{inquiry, intake};
 
 /// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,9 +74,15 @@ async fn converse<S: Socket>(
         server_time_ms: hub.now_ms(),
     }))
     .await?;
-    let hello = timeout(HELLO_TIMEOUT, wire.hello())
+    let opening = timeout(HELLO_TIMEOUT, wire.opening())
         .await
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
+    let hello = match opening {
+        Opening::Hello(hello) => hello,
+        Opening::Inquiry(inquiry) => {
+            return Err(inquiry::answer(hub, wire, &nonce, inquiry).await?);
+        }
+    };
     let identity = accept::identify(hub.db(), hub.public_name(), &nonce, &hello).await?;
     let place = Place { node: hub.node(), peer };
     let opened = open(hub, wire, &identity, &hello, place).await?;
@@ -249,9 +255,14 @@ impl<'s, S: Socket> Live<'s, S> {
             }),
             // Said by a newer gateway, or an answer to our ping: being heard is enough.
             None | Some(Kind::Pong(_)) => Ok(()),
-            Some(Kind::Challenge(_) | Kind::Hello(_) | Kind::Welcome(_) | Kind::Commands(_)) => {
-                Err(End::of(close::MALFORMED, "a frame that has no place in an open session"))
-            }
+            Some(
+                Kind::Challenge(_)
+                | Kind::Hello(_)
+                | Kind::Welcome(_)
+                | Kind::Commands(_)
+                | Kind::Inquiry(_)
+                | Kind::Standing(_),
+            ) => Err(End::of(close::MALFORMED, "a frame that has no place in an open session")),
         }
     }
 

@@ -6,6 +6,7 @@ use tracing_subscriber::EnvFilter;
 use super::{PlaceArgs, load, print};
 use crate::app;
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::i18n::say;
 
 /// Arguments of `fournil-gateway run`.
 #[derive(Debug, Args)]
@@ -46,10 +47,7 @@ fn reread(place: &PlaceArgs, running: &str) {
         Ok(config) => report_changes(&config, running),
         Err(faults) => {
             for fault in faults.0 {
-                tracing::error!(
-                    fault,
-                    "configuration refusée : corrigez-la, le service garde la précédente"
-                );
+                tracing::error!(fault, "{}", say("run-config-refused", &[]));
             }
         }
     }
@@ -58,16 +56,12 @@ fn reread(place: &PlaceArgs, running: &str) {
 fn report_changes(config: &Config, running: &str) {
     let read = config.show();
     if read == running {
-        tracing::info!("configuration relue : rien n'a changé");
+        tracing::info!("{}", say("run-config-same", &[]));
         return;
     }
     let changed: Vec<String> = changed_sections(running, &read);
     let sections = changed.join(", ");
-    tracing::warn!(
-        sections,
-        "configuration modifiée : relancez le service pour l'appliquer (systemctl restart \
-         fournil-gateway)"
-    );
+    tracing::warn!(sections, "{}", say("run-config-changed", &[]));
 }
 
 fn changed_sections(running: &str, read: &str) -> Vec<String> {

@@ -6,14 +6,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+
+use crate::i18n::say;
 
 /// A client configuration and where its roots came from.
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub config: Arc<ClientConfig>,
+    /// Whom `config` believes.
+    pub roots: Arc<RootCertStore>,
     /// The pinned authority; `None` for the public roots.
     pub ca_file: Option<PathBuf>,
 }
@@ -22,14 +27,13 @@ pub struct Trust {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     #[error(
-        "le certificat d'autorité {} est illisible ({why}) : il faut un fichier PEM lisible \
-         par la passerelle",
-        path.display()
+        "{}",
+        say("tunnel-authority-unreadable", &[("path", &.path.display()), ("why", .why)])
     )]
     Unreadable { path: PathBuf, why: String },
-    #[error("{} ne contient aucun certificat : il faut un fichier PEM", path.display())]
+    #[error("{}", say("tunnel-authority-empty", &[("path", &.path.display())]))]
     Empty { path: PathBuf },
-    #[error("TLS ne peut pas être préparé")]
+    #[error("{}", say("tunnel-tls-setup", &[]))]
     Setup(#[from] rustls::Error),
 }
 
@@ -64,48 +68,45 @@ impl Trust {
     }
 
     fn from_roots(roots: RootCertStore, ca_file: Option<PathBuf>) -> Result<Self, TrustError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let (roots, provider) = (Arc::new(roots), provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_root_certificates(roots)
+            .with_root_certificates(roots.clone())
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), ca_file })
+        Ok(Self { config: Arc::new(config), roots, ca_file })
     }
+}
+
+/// The TLS provider.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// What is wrong with a server's certificate and what to do, in one line.
 pub fn explain(error: &CertificateError, host: &str, ca_file: Option<&Path>) -> String {
-    match (error, ca_file) {
-        (CertificateError::UnknownIssuer | CertificateError::BadSignature, None) => format!(
-            "le certificat de {host} n'est signé par aucune autorité publique : si ce cloud a \
-             la sienne, donnez-la (enrol --ca FICHIER, ou ca_file dans [cloud])"
-        ),
-        (CertificateError::UnknownIssuer | CertificateError::BadSignature, Some(path)) => format!(
-            "le certificat de {host} n'est pas signé par l'autorité {} : ce n'est peut-être pas \
-             votre cloud ; vérifiez l'adresse, puis l'autorité",
-            path.display()
-        ),
+    let unknown = matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+    let id = match (error, ca_file) {
+        (_, Some(path)) if unknown => {
+            let path = path.display();
+            return say("tunnel-certificate-other", &[("host", &host), ("path", &path)]);
+        }
+        (_, None) if unknown => "tunnel-certificate-public",
         (
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             _,
-        ) => {
-            format!(
-                "le certificat présenté n'est pas au nom de {host} : vérifiez l'adresse, ou \
-                 faites refaire le certificat du cloud à ce nom"
-            )
+        ) => "tunnel-certificate-name",
+        (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
+            "tunnel-certificate-expired"
         }
-        (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => format!(
-            "le certificat de {host} est périmé, ou l'heure de cette machine est fausse : \
-             vérifiez d'abord la date d'ici"
-        ),
         (CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }, _) => {
-            format!(
-                "le certificat de {host} n'est pas encore valable : l'heure de cette machine est \
-             sans doute fausse, remettez-la à l'heure"
-            )
+            "tunnel-certificate-early"
         }
-        (other, _) => format!("le certificat de {host} est refusé ({other:?}) : voyez le cloud"),
-    }
+        (other, _) => {
+            let why = format!("{other:?}");
+            return say("tunnel-certificate-refused", &[("host", &host), ("why", &why)]);
+        }
+    };
+    say(id, &[("host", &host)])
 }
 
 #[cfg(test)]

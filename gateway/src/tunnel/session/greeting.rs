@@ -175,6 +175,8 @@ fn unexpected(wanted: &str, got: &Kind) -> End {
         Kind::Ping(_) => "a ping",
         Kind::Pong(_) => "a pong",
         Kind::Goodbye(_) => "a goodbye",
+        Kind::Inquiry(_) => "an inquiry",
+        Kind::Standing(_) => "an answer to an inquiry",
     };
     refused(close::MALFORMED, format!("{wanted} was due and {got} came"))
 }

@@ -29,6 +29,7 @@ use super::identity::Identity;
 use super::log::Log;
 use super::metered::{Meter, Metered};
 use super::state::TunnelState;
+use crate::i18n::say;
 use crate::seam::{CloudOffset, Job};
 use crate::supervise::Pulse;
 use live::Live;
@@ -61,42 +62,31 @@ pub struct Terms<L> {
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum End {
-    #[error("la passerelle s'arrête")]
+    #[error("{}", say("tunnel-end-stopped", &[]))]
     Stopped,
     /// The cloud ended it on purpose.
-    #[error("le cloud a fermé la session ({code}, {reason}){}", remedy(*code))]
+    #[error("{}", say(goodbye(*.code), &[("code", .code), ("reason", .reason)]))]
     Goodbye { code: u16, reason: String, retry_after_ms: u32 },
     /// We ended it, and told the cloud why.
-    #[error("session refusée ({code}) : {reason}")]
+    #[error("{}", say("tunnel-end-refused", &[("code", .code), ("reason", .reason)]))]
     Refused { code: u16, reason: String },
-    #[error("le cloud ne dit plus rien")]
+    #[error("{}", say("tunnel-end-silent", &[]))]
     Silent,
-    #[error("la connexion est coupée ({0})")]
+    #[error("{}", say("tunnel-end-cut", &[("why", .0)]))]
     Cut(String),
-    #[error("le journal ne répond plus ({0})")]
+    #[error("{}", say("tunnel-end-journal", &[("why", .0)]))]
     Journal(String),
 }
 
-/// What a person can do about a session the cloud ended; nothing for those that mend
-/// themselves.
-const fn remedy(code: u16) -> &'static str {
+/// The text of a session the cloud ended; some say what a person can do.
+const fn goodbye(code: u16) -> &'static str {
     match code {
-        close::REVOKED => {
-            " : cette passerelle a été révoquée. Pour la remettre en service, demandez un code \
-             dans la page Passerelles et lancez « fournil-gateway enrol --force »"
-        }
-        close::UNKNOWN_KEY => {
-            " : le cloud ne reconnaît pas la clé de cette passerelle. Enrôlez-la de nouveau avec \
-             un code de la page Passerelles (« fournil-gateway enrol --force »)"
-        }
-        close::CLONE => {
-            " : une autre machine utilise la même identité. Enrôlez l'une des deux de nouveau"
-        }
-        close::VERSION => {
-            " : versions incompatibles. Mettez à jour fournil-gateway sur cette machine"
-        }
-        close::SUSPENDED => " : le compte est suspendu. Adressez-vous à votre fournisseur",
-        _ => "",
+        close::REVOKED => "tunnel-end-revoked",
+        close::UNKNOWN_KEY => "tunnel-end-unknown-key",
+        close::CLONE => "tunnel-end-clone",
+        close::VERSION => "tunnel-end-version",
+        close::SUSPENDED => "tunnel-end-suspended",
+        _ => "tunnel-end-goodbye",
     }
 }
 
@@ -182,7 +172,7 @@ where
             },
             done = live.work_done() => live.take(done, Instant::now()),
             changed = changed.changed() => {
-                changed.map_err(|_| End::Journal("arrêté".to_owned()))
+                changed.map_err(|_| End::Journal(say("tunnel-journal-stopped", &[])))
             }
             () = sleep_until(wake) => live.check_silence(meter.heard_at(), Instant::now()),
         };
@@ -207,7 +197,7 @@ where
 /// Reads a message as a frame. `None` is a message that says nothing to us.
 fn heard(message: Option<Result<Message, Error>>) -> Result<Option<Frame>, End> {
     match message {
-        None => Err(End::Cut("fermée sans un mot".to_owned())),
+        None => Err(End::Cut(say("tunnel-cut-wordless", &[]))),
         Some(Err(error)) => Err(cut(&error)),
         Some(Ok(Message::Binary(bytes))) => Frame::decode_bytes(&bytes)
             .map(Some)
@@ -219,7 +209,7 @@ fn heard(message: Option<Result<Message, Error>>) -> Result<Option<Frame>, End> 
                 retry_after_ms: 0,
             })
         }
-        Some(Ok(Message::Close(_))) => Err(End::Cut("fermée par le cloud".to_owned())),
+        Some(Ok(Message::Close(_))) => Err(End::Cut(say("tunnel-cut-by-cloud", &[]))),
         Some(Ok(Message::Text(_))) => Err(End::Refused {
             code: close::MALFORMED,
             reason: "a text message is no frame".to_owned(),
@@ -233,7 +223,7 @@ fn cut(error: &Error) -> End {
         Error::Capacity(_) => {
             End::Refused { code: close::MALFORMED, reason: "frame over the limit".to_owned() }
         }
-        Error::ConnectionClosed | Error::AlreadyClosed => End::Cut("fermée".to_owned()),
+        Error::ConnectionClosed | Error::AlreadyClosed => End::Cut(say("tunnel-cut-closed", &[])),
         other => End::Cut(other.to_string()),
     }
 }
