@@ -17,3 +17,4 @@ mod faults;
 mod journey;
 mod printer;
 mod pyzk;
+mod stranger;
