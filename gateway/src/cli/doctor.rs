@@ -9,6 +9,7 @@ mod account;
 mod certificate;
 mod clocks;
 mod cloud;
+mod codes;
 mod disk;
 mod finding;
 mod journal;
@@ -28,7 +29,8 @@ use super::{PlaceArgs, load, print};
 use crate::config::Config;
 use crate::i18n::{Language, Texts, say};
 use crate::tunnel::identity::{Identity, IdentityError};
-use finding::{CHECKS, Finding};
+use codes::CHECKS;
+use finding::Finding;
 
 /// No answer takes longer.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(18);
@@ -77,7 +79,8 @@ async fn examine(place: &PlaceArgs) -> Vec<Finding> {
                 .collect();
         }
     };
-    let read = Finding::new("configuration", "read").with("file", config.file.display());
+    let code = if config.file.exists() { "read" } else { "absent" };
+    let read = Finding::new("configuration", code).with("file", config.file.display());
     let mut findings = vec![read];
     findings.extend(examine_with(&config, deadline).await);
     let place = |finding: &Finding| CHECKS.iter().position(|check| *check == finding.check);
@@ -109,7 +112,12 @@ async fn examine_with(config: &Config, deadline: Instant) -> Vec<Finding> {
     findings.push(service::told(&status));
     findings.push(identity_finding(config, &identity));
     findings.extend([disk, journal]);
-    findings.extend(ways);
+    for finding in ways {
+        // A line that is not there, or for others, is told already.
+        let is_told = |told: &Finding| told.check == "permissions" && told.is_about(&finding);
+        let told = findings.iter().any(is_told);
+        findings.push(if told { finding.as_skipped("permissions") } else { finding });
+    }
     findings
 }
 

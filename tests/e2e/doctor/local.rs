@@ -6,10 +6,11 @@ use std::process::Command;
 
 use fournil_tests::clock_sim::{ClockSim, Profile};
 use fournil_tests::world::daemon::Daemon;
-use fournil_tests::world::shop::{PATIENCE, gateway_spec};
+use fournil_tests::world::shop::{PATIENCE, gateway_spec, run};
+use serde_json::Value;
 
-use super::ShopBox;
 use super::fake::Cloud;
+use super::{ShopBox, WHOLE_MAX};
 
 fn chmod(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -41,6 +42,21 @@ async fn a_faulty_configuration_is_told_and_nothing_else_is_looked_at() {
     for check in ["permissions", "disk", "journal", "identity", "name", "cloud", "clock"] {
         report.skipped(check, "configuration");
     }
+}
+
+#[tokio::test]
+async fn a_machine_without_a_configuration_file_is_told_where_it_belongs() {
+    if Path::new(fournil_gateway::config::FILE_DEFAULT).exists() {
+        // A machine that has one.
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let mut spec = gateway_spec(state.path(), &["doctor", "--json"]).unwrap();
+    let place = state.path().display().to_string();
+    spec.args = ["--state-dir", &place, "doctor", "--json"].map(str::to_owned).to_vec();
+    let (_, out, err) = run(spec).await.unwrap();
+    let said: Vec<Value> = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out} {err}"));
+    assert_eq!((&said[0]["code"], &said[0]["verdict"]), (&"absent".into(), &"warning".into()));
 }
 
 #[tokio::test]
@@ -129,6 +145,7 @@ async fn a_serial_line_that_is_missing_or_for_others_is_told() {
     let said = report.fault("permissions", "device-missing");
     assert_eq!(said["device"], "caisse");
     assert!(said["remedy"].as_str().unwrap().contains("by-id"), "{said}");
+    report.skipped("printer", "permissions");
 
     // The service runs as somebody else, for whom the line is not.
     let line = boxed.dir.path().join("line");
@@ -217,6 +234,23 @@ async fn a_damaged_journal_is_found_and_one_of_another_gateway_too() {
     let report = boxed.doctor().await;
     let said = report.fault("journal", "damaged");
     assert!(said["remedy"].as_str().unwrap().contains("systemctl restart"), "{said}");
+
+    // The service sets the damaged part aside, as the line said.
+    let mut daemon = Daemon::start(gateway_spec(boxed.dir.path(), &["run"]).unwrap()).unwrap();
+    daemon.wait_for_line("no tunnel", PATIENCE).await.unwrap();
+    boxed.doctor().await.warning("journal", "set-aside");
+    assert!(daemon.stop(PATIENCE).await.unwrap().success());
+    boxed.doctor().await.warning("journal", "set-aside");
+}
+
+#[tokio::test]
+async fn a_service_that_takes_the_question_and_says_nothing_is_told() {
+    let boxed = ShopBox::bare("");
+    let socket = fournil_gateway::app::status::socket_path(&boxed.state());
+    let _deaf = std::os::unix::net::UnixListener::bind(socket).unwrap();
+    let report = boxed.doctor().await;
+    report.fault("service", "silent");
+    assert!(report.took < WHOLE_MAX, "{:?}", report.took);
 }
 
 #[tokio::test]

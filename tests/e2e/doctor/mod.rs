@@ -210,7 +210,7 @@ async fn a_person_reads_one_line_each_in_the_language_of_flag_file_and_terminal(
     let (status, french, err) = lines(&["doctor"], &[("LC_ALL", "C.UTF-8")]).await;
     assert_eq!(status, 1);
     assert!(french.contains("PANNE        identité"), "{french}");
-    assert!(french.contains("non vérifié  nom            parce que"), "{french}");
+    assert!(french.contains("non vérifié  DNS            parce que"), "{french}");
     assert!(err.contains("pannes à réparer") || err.contains("une panne à réparer"), "{err}");
     assert_eq!(french.lines().count(), 13, "one line each: {french}");
     let (_, english, err) = lines(&["doctor"], &[("LC_ALL", "en_GB.UTF-8")]).await;

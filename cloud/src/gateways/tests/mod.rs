@@ -2,6 +2,7 @@
 
 mod commands;
 mod enrolment;
+mod inquiry;
 mod pages;
 mod property;
 mod sessions;

@@ -17,9 +17,9 @@ doctor-label-disk = disk
 doctor-label-service = service
 doctor-label-journal = journal
 doctor-label-identity = identity
-doctor-label-name = name
+doctor-label-name = DNS
 doctor-label-network = network
-doctor-label-tls = tls
+doctor-label-tls = TLS
 doctor-label-time = time
 doctor-label-protocol = protocol
 doctor-label-cloud = cloud
@@ -27,6 +27,7 @@ doctor-label-clock = clock
 doctor-label-printer = printer
 doctor-label-devices = devices
 
+doctor-of-device = { $device }: { $text }
 doctor-not-checked = because { $because }
 doctor-because-configuration = the configuration has a fault
 doctor-because-permissions = permissions do not allow it
@@ -37,6 +38,8 @@ doctor-because-tls = the connection could not be secured
 doctor-because-protocol = the tunnel did not open
 
 doctor-configuration-read = { $file }, without fault
+doctor-configuration-absent = { $file } does not exist: everything is at its defaults, without clock or printer
+    .remedy = copy deploy/gateway.example.toml there and describe the devices in it, or give the file with --config
 doctor-configuration-faulty = { $fault }
     .remedy = correct the file, then run “fournil-gateway doctor” again
 

@@ -8,169 +8,10 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
+#[cfg(test)]
+use super::codes::{BECAUSE, CHECKS};
+use super::codes::{CODES, Verdict};
 use crate::i18n::{Given, Texts};
-
-/// How grave a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
-    Ok,
-    /// Works, and needs somebody.
-    Warning,
-    Fault,
-    /// Not looked at, because something before it failed.
-    Skipped,
-}
-
-impl Verdict {
-    /// The text of the mark at the beginning of a line.
-    pub(super) const fn mark(self) -> &'static str {
-        match self {
-            Self::Ok => "doctor-mark-ok",
-            Self::Warning => "doctor-mark-warning",
-            Self::Fault => "doctor-mark-fault",
-            Self::Skipped => "doctor-mark-skipped",
-        }
-    }
-}
-
-/// Everything that is looked at, in the order it is told.
-pub(super) const CHECKS: &[&str] = &[
-    "configuration",
-    "permissions",
-    "disk",
-    "service",
-    "journal",
-    "identity",
-    "name",
-    "network",
-    "tls",
-    "time",
-    "protocol",
-    "cloud",
-    "clock",
-    "printer",
-    "devices",
-];
-
-/// Every code by check and verdict. A code that is not here has no verdict and no text.
-const CODES: &[(&str, Verdict, &[&str])] = {
-    use Verdict::{Fault, Ok, Warning};
-    &[
-        ("configuration", Ok, &["read"]),
-        ("configuration", Fault, &["faulty"]),
-        ("permissions", Ok, &["private"]),
-        ("permissions", Warning, &["state-missing"]),
-        (
-            "permissions",
-            Fault,
-            &[
-                "state-unreadable",
-                "state-not-a-folder",
-                "state-open-to-others",
-                "state-foreign",
-                "key-open-to-others",
-                "key-foreign",
-                "device-forbidden",
-                "device-missing",
-                "device-unreadable",
-                "socket-forbidden",
-            ],
-        ),
-        ("disk", Ok, &["roomy"]),
-        ("disk", Warning, &["nearly-full", "few-files-left", "slow"]),
-        (
-            "disk",
-            Fault,
-            &["full", "no-files-left", "read-only", "not-writable", "broken", "silent"],
-        ),
-        ("service", Ok, &["running"]),
-        ("service", Warning, &["stopped", "running-offline"]),
-        ("service", Fault, &["silent"]),
-        ("journal", Ok, &["whole", "new"]),
-        ("journal", Warning, &["set-aside", "nearly-full", "of-another", "reserve-used"]),
-        ("journal", Fault, &["damaged", "full", "not-answering", "unreadable", "silent"]),
-        ("identity", Ok, &["whole"]),
-        ("identity", Warning, &["other-address"]),
-        ("identity", Fault, &["missing", "damaged", "unreadable"]),
-        ("name", Ok, &["found", "is-address"]),
-        ("name", Fault, &["not-found", "resolver-failing", "resolver-silent", "no-address"]),
-        ("network", Ok, &["reached"]),
-        ("network", Fault, &["refused", "silent", "unreachable", "failed"]),
-        ("tls", Ok, &["verified"]),
-        (
-            "tls",
-            Fault,
-            &[
-                "unknown-authority",
-                "other-authority",
-                "intercepted",
-                "wrong-name",
-                "expired",
-                "expired-or-clock-wrong",
-                "not-yet-valid",
-                "not-yet-valid-or-clock-wrong",
-                "clock-wrong",
-                "certificate-refused",
-                "plain-http",
-                "not-tls",
-                "cut",
-                "silent",
-                "authority-unusable",
-            ],
-        ),
-        ("time", Ok, &["right"]),
-        ("time", Warning, &["off"]),
-        ("time", Fault, &["wrong"]),
-        ("protocol", Ok, &["common"]),
-        (
-            "protocol",
-            Fault,
-            &[
-                "cloud-newer",
-                "cloud-older",
-                "not-a-cloud",
-                "cloud-down",
-                "proxy",
-                "silent",
-                "refused",
-            ],
-        ),
-        ("cloud", Ok, &["known"]),
-        ("cloud", Warning, &["cannot-tell", "busy"]),
-        ("cloud", Fault, &["unknown", "revoked", "other-name", "suspended", "silent"]),
-        ("clock", Ok, &["ok"]),
-        (
-            "clock",
-            Warning,
-            &["starting", "log-nearly-full", "clock-drift", "layout-ambiguous", "busy"],
-        ),
-        (
-            "clock",
-            Fault,
-            &["unreachable", "comm-key-refused", "serial-mismatch", "not-a-clock", "odd", "silent"],
-        ),
-        ("printer", Ok, &["ok"]),
-        ("printer", Warning, &["starting", "paper-low", "mute", "busy"]),
-        (
-            "printer",
-            Fault,
-            &[
-                "unreachable",
-                "paper-out",
-                "cover-open",
-                "offline",
-                "cutter-error",
-                "printer-error",
-                "journal-full",
-                "journal-broken",
-                "odd",
-                "silent",
-            ],
-        ),
-        ("devices", Warning, &["none"]),
-    ]
-};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone)]
@@ -211,6 +52,16 @@ impl Finding {
         Self { check, code: NOT_CHECKED, verdict: Verdict::Skipped, device: None, facts }
     }
 
+    /// Whether both are about one device.
+    pub(super) fn is_about(&self, other: &Self) -> bool {
+        self.device.is_some() && self.device == other.device
+    }
+
+    /// The same check, not looked at because `because` failed.
+    pub(super) fn as_skipped(self, because: &'static str) -> Self {
+        Self { device: self.device, ..Self::skipped(self.check, because) }
+    }
+
     /// Adds what the text tells.
     #[expect(clippy::needless_pass_by_value, reason = "calls read better without a borrow")]
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -246,9 +97,12 @@ impl Finding {
         let (text, remedy) = self.texts(texts);
         let mark = texts.say(self.verdict.mark(), &[]);
         let label = texts.say(&format!("doctor-label-{}", self.check), &[]);
-        let device = self.device.as_ref().map_or_else(String::new, |name| format!("{name}: "));
+        let text = match &self.device {
+            Some(device) => texts.say("doctor-of-device", &[("device", device), ("text", &text)]),
+            None => text,
+        };
         let remedy = remedy.map_or_else(String::new, |remedy| format!(" → {remedy}"));
-        format!("{mark:<11}  {label:<13}  {device}{text}{remedy}")
+        format!("{mark:<11}  {label:<13}  {text}{remedy}")
     }
 
     pub(super) fn told(&self, texts: &Texts) -> Told<'_> {
@@ -277,11 +131,6 @@ pub(super) fn text_ids() -> Vec<String> {
     let because = BECAUSE.iter().map(|check| format!("doctor-because-{check}"));
     coded.chain(labels).chain(because).collect()
 }
-
-/// The checks that others wait for.
-#[cfg(test)]
-const BECAUSE: &[&str] =
-    &["configuration", "permissions", "identity", "name", "network", "tls", "protocol"];
 
 #[cfg(test)]
 mod tests {

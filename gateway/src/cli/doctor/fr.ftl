@@ -17,9 +17,9 @@ doctor-label-disk = disque
 doctor-label-service = service
 doctor-label-journal = journal
 doctor-label-identity = identité
-doctor-label-name = nom
+doctor-label-name = DNS
 doctor-label-network = réseau
-doctor-label-tls = tls
+doctor-label-tls = TLS
 doctor-label-time = heure
 doctor-label-protocol = protocole
 doctor-label-cloud = cloud
@@ -27,6 +27,7 @@ doctor-label-clock = pointeuse
 doctor-label-printer = imprimante
 doctor-label-devices = appareils
 
+doctor-of-device = { $device } : { $text }
 doctor-not-checked = parce que { $because }
 doctor-because-configuration = la configuration a une faute
 doctor-because-permissions = les droits ne le permettent pas
@@ -37,6 +38,8 @@ doctor-because-tls = la connexion n'a pas pu être protégée
 doctor-because-protocol = le tunnel ne s'est pas ouvert
 
 doctor-configuration-read = { $file }, sans faute
+doctor-configuration-absent = { $file } n'existe pas : tout est aux valeurs d'usine, sans pointeuse ni imprimante
+    .remedy = copiez deploy/gateway.example.toml à cet endroit et décrivez-y les appareils, ou donnez le fichier avec --config
 doctor-configuration-faulty = { $fault }
     .remedy = corrigez le fichier, puis relancez « fournil-gateway doctor »
 

@@ -23,6 +23,9 @@ use crate::tunnel::target::Target;
 use crate::tunnel::trust::Trust;
 use crate::{app, time};
 
+/// The check that failed: those behind it wait for it.
+type Failed = &'static str;
+
 const STEPS: &[&str] = &["name", "network", "tls", "time", "protocol", "cloud"];
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -47,7 +50,7 @@ pub(super) async fn examine(
             match timeout_at(deadline, Box::pin(way.walk(&mut findings))).await {
                 Ok(Ok(())) => "protocol",
                 Ok(Err(because)) => because,
-                Err(_) => "network",
+                Err(_) => out_of_time(&mut findings),
             }
         }
     };
@@ -57,6 +60,17 @@ pub(super) async fn examine(
         }
     }
     findings
+}
+
+/// The whole took too long: the step that was under way is told as silent.
+fn out_of_time(findings: &mut Vec<Finding>) -> Failed {
+    let is_told = |step: &str| findings.iter().any(|finding| finding.check == step);
+    let mut steps = STEPS.iter().copied().filter(|step| *step != "time");
+    let step = steps.find(|step| !is_told(step)).unwrap_or("cloud");
+    let code = if step == "name" { "resolver-silent" } else { "silent" };
+    let told = Finding::new(step, code).with("host", "…").with("address", "…");
+    findings.push(told.with("seconds", CONNECT_TIMEOUT.as_secs()));
+    step
 }
 
 fn address(config: &Config, identity: Option<&Identity>) -> Option<Target> {
@@ -69,9 +83,6 @@ struct Way<'a> {
     identity: Option<&'a Identity>,
     target: Target,
 }
-
-/// The check that failed: those behind it wait for it.
-type Failed = &'static str;
 
 impl Way<'_> {
     /// Cancel safe: findings are told as they come.
@@ -119,8 +130,8 @@ impl Way<'_> {
                 let address = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
                 Ok((stream, told("reached").with("address", address)))
             }
-            Err(unreached) => {
-                let address = addresses.first().map(ToString::to_string).unwrap_or_default();
+            Err((address, unreached)) => {
+                let address = address.map(|address| address.to_string()).unwrap_or_default();
                 let told = |code| told(code).with("address", address.clone());
                 Err(match unreached {
                     Unreached::Refused => told("refused"),

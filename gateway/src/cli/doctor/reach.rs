@@ -60,20 +60,26 @@ pub(super) enum Unreached {
     Failed(String),
 }
 
-/// The first address that answers; all are tried side by side.
+/// The first address that answers; all are tried side by side. The error is that of the
+/// one which took longest to fail, and names it.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     within: Duration,
-) -> Result<TcpStream, Unreached> {
-    let tries = addresses.iter().map(|address| Box::pin(TcpStream::connect(*address)));
+) -> Result<TcpStream, (Option<SocketAddr>, Unreached)> {
+    let first = addresses.first().copied();
+    let tries = addresses.iter().map(|address| {
+        Box::pin(
+            async move { TcpStream::connect(*address).await.map_err(|error| (*address, error)) },
+        )
+    });
     let tries: Vec<_> = tries.collect();
     if tries.is_empty() {
-        return Err(Unreached::Unreachable);
+        return Err((None, Unreached::Unreachable));
     }
     match timeout(within, select_ok(tries)).await {
         Ok(Ok((stream, _))) => Ok(stream),
-        Ok(Err(error)) => Err(unreached(&error)),
-        Err(_) => Err(Unreached::Silent),
+        Ok(Err((address, error))) => Err((Some(address), unreached(&error))),
+        Err(_) => Err((first, Unreached::Silent)),
     }
 }
 

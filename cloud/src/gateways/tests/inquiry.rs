@@ -1,0 +1,79 @@
+//! Asking whether a key is known: answered without a session, beside an open one.
+
+use fournil_protocol::close;
+use fournil_protocol::frame::{Inquiry, Standing};
+use fournil_protocol::hello::inquiry_nonce;
+
+use super::*;
+
+impl World {
+    /// Asks as `key`, with the nonce as `nonce` turns it.
+    async fn inquire(&self, key: &Ed25519KeyPair, nonce: fn(&[u8]) -> Vec<u8>) -> Standing {
+        let mut shop = self.dial();
+        let Some(Kind::Challenge(challenge)) = shop.next().await else { panic!("no challenge") };
+        let gateway_id = self.gateway_id.as_bytes().to_vec();
+        let nonce = nonce(&challenge.nonce);
+        let signed = hello::signed_bytes(1, PUBLIC_NAME, &nonce, &gateway_id);
+        let inquiry = Inquiry {
+            version: 1,
+            gateway_id,
+            signature: key.sign(&signed).as_ref().to_vec(),
+            server_name: PUBLIC_NAME.into(),
+        };
+        shop.send(Kind::Inquiry(inquiry)).await;
+        let Some(Kind::Standing(standing)) = shop.next().await else { panic!("no answer") };
+        assert!(shop.next().await.is_none(), "the cloud goes on after an inquiry");
+        standing
+    }
+}
+
+#[tokio::test]
+async fn an_inquiry_is_answered_beside_an_open_session_and_begins_none() {
+    let world = World::new().await;
+    let (mut shop, welcome) = world.connect(hello(7, 2)).await;
+    let standing = world.inquire(&world.key, inquiry_nonce).await;
+    assert_eq!((standing.code, standing.server_name.as_str()), (0, PUBLIC_NAME));
+    // The session goes on as if nothing had been asked.
+    shop.send(Kind::Events(batch(7, 1..=2))).await;
+    shop.await_up_ack(2).await;
+    shop.cut().await;
+    let (_shop, again) = world.connect(hello(7, 2)).await;
+    assert_eq!(again.session_generation, welcome.session_generation + 1);
+}
+
+#[tokio::test]
+async fn an_inquiry_of_a_stranger_or_a_revoked_gateway_is_told_what_a_hello_would_get() {
+    let world = World::new().await;
+    let stranger = new_key();
+    let standing = world.inquire(&stranger, inquiry_nonce).await;
+    assert_eq!(standing.code, u32::from(close::UNKNOWN_KEY));
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(enrol::revoke(&mut act, world.gateway_id).await.expect("revoke"));
+    act.commit().await.expect("commit");
+    let standing = world.inquire(&world.key, inquiry_nonce).await;
+    assert_eq!(standing.code, u32::from(close::REVOKED));
+}
+
+/// What is signed for one serves not for the other: a proxy that ends TLS could else make
+/// a session out of a question.
+#[tokio::test]
+async fn the_signatures_of_inquiry_and_hello_are_not_each_others() {
+    let world = World::new().await;
+    let standing = world.inquire(&world.key, <[u8]>::to_vec).await;
+    assert_eq!(standing.code, u32::from(close::UNKNOWN_KEY));
+
+    let mut shop = world.dial();
+    let Some(Kind::Challenge(challenge)) = shop.next().await else { panic!("no challenge") };
+    let gateway_id = world.gateway_id.as_bytes().to_vec();
+    let nonce = inquiry_nonce(&challenge.nonce);
+    let signed = hello::signed_bytes(1, PUBLIC_NAME, &nonce, &gateway_id);
+    let said = Hello {
+        version: 1,
+        gateway_id,
+        signature: world.key.sign(&signed).as_ref().to_vec(),
+        server_name: PUBLIC_NAME.into(),
+        ..hello(7, 0)
+    };
+    shop.send(Kind::Hello(said)).await;
+    assert_eq!(shop.goodbye().await.code, u32::from(close::UNKNOWN_KEY));
+}
