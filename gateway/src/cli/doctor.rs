@@ -116,7 +116,7 @@ async fn examine_with(config: &Config, deadline: Instant) -> Vec<Finding> {
         // A line that is not there, or for others, is told already.
         let is_told = |told: &Finding| told.check == "permissions" && told.is_about(&finding);
         let told = findings.iter().any(is_told);
-        findings.push(if told { finding.as_skipped("permissions") } else { finding });
+        findings.push(if told { finding.into_skipped("permissions") } else { finding });
     }
     findings
 }

@@ -2,30 +2,27 @@
 //! (`fr.ftl`, `en.ftl`). Logged field names and machine words are not texts and stay as
 //! they are.
 //!
-//! A process speaks one language, chosen once before it says anything ([`choose`]); what
-//! must speak another one in the same process (`doctor --lang`) takes [`Texts`] in hand.
-//! A language is read when its first text is asked for.
+//! The files are read when the program is built (`build.rs`); what is left here is to put
+//! a text together. A process speaks one language, chosen once before it says anything
+//! ([`choose`]); what must speak another one takes [`Texts`] in hand.
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt::{self, Display};
-use std::sync::{LazyLock, OnceLock};
+use std::fmt::Display;
+use std::sync::OnceLock;
 
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use serde::{Deserialize, Serialize};
-use unic_langid::langid;
 
-/// The files, French then English.
-static FILES: &[(&str, &str)] = &[
-    (include_str!("../cli/fr.ftl"), include_str!("../cli/en.ftl")),
-    (include_str!("../cli/doctor/fr.ftl"), include_str!("../cli/doctor/en.ftl")),
-    (include_str!("../clock/fr.ftl"), include_str!("../clock/en.ftl")),
-    (include_str!("../config/fr.ftl"), include_str!("../config/en.ftl")),
-    (include_str!("../printer/fr.ftl"), include_str!("../printer/en.ftl")),
-    (include_str!("../tunnel/fr.ftl"), include_str!("../tunnel/en.ftl")),
-];
+include!(concat!(env!("OUT_DIR"), "/texts.rs"));
+
+/// Marks that `build.rs` leaves in a text. An argument is `ARGUMENT name END`; a choice is
+/// `CHOICE name END`, then `VARIANT key END text` for each, the default last, then `OVER`.
+const ARGUMENT: char = '\u{1}';
+const END: char = '\u{2}';
+const CHOICE: char = '\u{3}';
+const VARIANT: char = '\u{4}';
+const OVER: char = '\u{5}';
 
 /// A language the gateway speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -47,11 +44,14 @@ impl Language {
             _ => None,
         }
     }
+
+    /// Whether a whole number takes the singular: in French 0 does.
+    const fn is_one(self, number: i64) -> bool {
+        number == 1 || (number == 0 && matches!(self, Self::Fr))
+    }
 }
 
 static CHOSEN: OnceLock<Language> = OnceLock::new();
-static FRENCH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::Fr));
-static ENGLISH: LazyLock<Texts> = LazyLock::new(|| Texts::read(Language::En));
 
 /// Chooses the language of this process; the first choice counts.
 pub fn choose(language: Language) {
@@ -69,85 +69,82 @@ pub type Given<'a> = &'a [(&'static str, &'a dyn Display)];
 
 /// A text in the language of this process.
 #[must_use]
-pub fn say(id: &str, args: Given<'_>) -> String {
-    Texts::of(chosen()).say(id, args)
+pub fn say(id: &str, given: Given<'_>) -> String {
+    Texts::of(chosen()).say(id, given)
 }
 
 /// The texts of one language.
+#[derive(Debug, Clone, Copy)]
 pub struct Texts {
-    bundle: FluentBundle<FluentResource>,
-}
-
-impl fmt::Debug for Texts {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Texts").field("locales", &self.bundle.locales).finish_non_exhaustive()
-    }
+    language: Language,
+    patterns: &'static [(&'static str, &'static str)],
 }
 
 impl Texts {
     #[must_use]
-    pub fn of(language: Language) -> &'static Self {
-        match language {
-            Language::Fr => &FRENCH,
-            Language::En => &ENGLISH,
-        }
-    }
-
-    fn read(language: Language) -> Self {
-        let name = match language {
-            Language::Fr => langid!("fr"),
-            Language::En => langid!("en"),
+    pub fn of(language: Language) -> Self {
+        let patterns = match language {
+            Language::Fr => FR,
+            Language::En => EN,
         };
-        let mut bundle = FluentBundle::new_concurrent(vec![name]);
-        // Marks around arguments upset copying a command; neither language needs them.
-        bundle.set_use_isolating(false);
-        for (french, english) in FILES {
-            let text = if language == Language::Fr { french } else { english };
-            // What cannot be read is left out and found by a test.
-            let resource = FluentResource::try_new((*text).to_owned());
-            let _ = bundle.add_resource(resource.unwrap_or_else(|(read, _)| read));
-        }
-        Self { bundle }
+        Self { language, patterns }
     }
 
     /// A text; one that is missing shows its id, and a test finds it before.
     #[must_use]
-    pub fn say(&self, id: &str, args: Given<'_>) -> String {
-        self.format(id, None, args).unwrap_or_else(|| id.to_owned())
+    pub fn say(&self, id: &str, given: Given<'_>) -> String {
+        self.format(id, given).unwrap_or_else(|| id.to_owned())
     }
 
     /// What to do about what the text says; `None` when there is nothing to do.
     #[must_use]
-    pub fn remedy(&self, id: &str, args: Given<'_>) -> Option<String> {
-        self.format(id, Some("remedy"), args)
+    pub fn remedy(&self, id: &str, given: Given<'_>) -> Option<String> {
+        self.format(&format!("{id}.remedy"), given)
     }
 
-    fn format(&self, id: &str, attribute: Option<&str>, args: Given<'_>) -> Option<String> {
-        let message = self.bundle.get_message(id)?;
-        let pattern = match attribute {
-            Some(name) => message.get_attribute(name)?.value(),
-            None => message.value()?,
-        };
-        let mut given = FluentArgs::new();
-        for (name, value) in args {
-            given.set(*name, argument(&value.to_string()));
-        }
-        let mut faults = Vec::new();
-        let text = self.bundle.format_pattern(pattern, Some(&given), &mut faults).into_owned();
-        for fault in faults {
-            tracing::debug!(%fault, text.id = id, "a text could not be completed");
-        }
+    fn format(&self, id: &str, given: Given<'_>) -> Option<String> {
+        let at = self.patterns.binary_search_by_key(&id, |(known, _)| known).ok()?;
+        let (_, pattern) = self.patterns.get(at)?;
+        let mut text = String::new();
+        self.put(pattern, given, &mut text);
         Some(text)
+    }
+
+    fn put(&self, pattern: &str, given: Given<'_>, text: &mut String) {
+        let mut rest = pattern;
+        while let Some(at) = rest.find([ARGUMENT, CHOICE]) {
+            let (words, marked) = rest.split_at(at);
+            text.push_str(words);
+            let (name, after) = marked.split_once(END).unwrap_or((marked, ""));
+            let value = value(given, name.trim_start_matches([ARGUMENT, CHOICE]));
+            if name.starts_with(ARGUMENT) {
+                text.push_str(&value);
+                rest = after;
+            } else {
+                let (variants, after) = after.split_once(OVER).unwrap_or((after, ""));
+                self.put(self.variant(&value, variants), given, text);
+                rest = after;
+            }
+        }
+        text.push_str(rest);
+    }
+
+    /// The variant of that very key, else of the number's plural category, else the last.
+    fn variant<'v>(&self, value: &str, variants: &'v str) -> &'v str {
+        let of = |wanted: &str| {
+            let mut all = variants.split(VARIANT).filter_map(|variant| variant.split_once(END));
+            all.find_map(|(key, said)| (key == wanted).then_some(said))
+        };
+        let is_one = value.parse().is_ok_and(|number| self.language.is_one(number));
+        let found = of(value).or_else(|| of("one").filter(|_| is_one));
+        let last = || variants.rsplit(VARIANT).next().and_then(|variant| variant.split_once(END));
+        found.or_else(|| last().map(|(_, said)| said)).unwrap_or_default()
     }
 }
 
-/// A whole number goes in as a number, so that a text can tell one from many. Only as it
-/// would be written back: `0012` on a clock is a name.
-fn argument(value: &str) -> FluentValue<'static> {
-    const DIGITS_MAX: usize = 15;
-    let number = value.parse::<i64>().ok().filter(|number| number.to_string() == value);
-    match number {
-        Some(number) if value.len() <= DIGITS_MAX => FluentValue::from(number),
-        _ => FluentValue::from(value.to_owned()),
-    }
+/// An argument as it is written; one that is missing shows its name, and a test finds it
+/// before.
+fn value(given: Given<'_>, name: &str) -> String {
+    let found = given.iter().find(|(known, _)| *known == name);
+    found.map_or_else(|| format!("{{${name}}}"), |(_, value)| value.to_string())
 }

@@ -58,7 +58,7 @@ impl Finding {
     }
 
     /// The same check, not looked at because `because` failed.
-    pub(super) fn as_skipped(self, because: &'static str) -> Self {
+    pub(super) fn into_skipped(self, because: &'static str) -> Self {
         Self { device: self.device, ..Self::skipped(self.check, because) }
     }
 
@@ -79,7 +79,7 @@ impl Finding {
     }
 
     /// What was found and, unless it is well, what to do.
-    pub(super) fn texts(&self, texts: &Texts) -> (String, Option<String>) {
+    pub(super) fn texts(&self, texts: Texts) -> (String, Option<String>) {
         if self.verdict == Verdict::Skipped {
             let because = self.facts.first().map_or("", |(_, because)| because.as_str());
             let because = texts.say(&format!("doctor-because-{because}"), &[]);
@@ -93,7 +93,7 @@ impl Finding {
     }
 
     /// One line: mark, check, what was found, what to do.
-    pub(super) fn line(&self, texts: &Texts) -> String {
+    pub(super) fn line(&self, texts: Texts) -> String {
         let (text, remedy) = self.texts(texts);
         let mark = texts.say(self.verdict.mark(), &[]);
         let label = texts.say(&format!("doctor-label-{}", self.check), &[]);
@@ -105,7 +105,7 @@ impl Finding {
         format!("{mark:<11}  {label:<13}  {text}{remedy}")
     }
 
-    pub(super) fn told(&self, texts: &Texts) -> Told<'_> {
+    pub(super) fn told(&self, texts: Texts) -> Told<'_> {
         let (text, remedy) = self.texts(texts);
         Told {
             check: self.check,
