@@ -47,8 +47,9 @@ async fn the_examples_of_the_document_are_right() {
             continue;
         }
         let hex = std::fs::read_to_string(&path).unwrap();
-        let shown: String = hex.lines().map(|line| format!("    {line}\n")).collect();
-        assert!(page.contains(&format!("`{name}`\n\n{shown}")), "the page shows another {name}");
+        let shown = hex.trim_end().replace('\n', "\n    ");
+        let shown = format!("`{name}`\n\n    {shown}\n");
+        assert!(page.contains(&shown), "the page shows another {name}");
         frames += 1;
     }
     assert_eq!(said["frames"], frames, "the page shows frames that are none");
