@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fournil/target
 export FOURNIL_STATE ?= $(CURDIR)/.state
 
-.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench fuzz sqlx sqlx-check screenshots audit
+.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench sim mutants chaos fuzz sqlx sqlx-check screenshots audit
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -38,7 +38,17 @@ lint: ## Clippy, warnings as errors
 bench: setup-test ## The figures of the README, as ratios to this machine's own baseline
 	@deploy/setup/bench.sh
 
-fuzz: ## Fuzz every decoder; SECONDS_EACH=60 by default
+sim: setup-test ## Seeded fault schedules in virtual time; SCHEDULES=10000 FIRST=1, or SEED=n to replay one
+	@deploy/setup/sim.sh
+
+mutants: setup-test ## Break each guarantee in a copy; the simulation must go red for each
+	@deploy/setup/mutants.sh
+
+chaos: setup-test ## Break everything for CHAOS_SECONDS (1800), then check the books
+	@cargo build --quiet --workspace --bins
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} cargo test --quiet -p fournil-tests --test chaos -- --nocapture
+
+fuzz: ## Any bytes into every decoder; FUZZ_SECONDS=60 for each by default
 	@deploy/setup/fuzz.sh
 
 sqlx: setup-test ## Make .sqlx again from a freshly migrated database

@@ -19,4 +19,7 @@ pub struct App {
     pub public_name: String,
     /// Where the ERP is reached, such as `https://erp.example.dz`.
     pub public_url: String,
+    /// The authority a gateway must be given to believe this server; none when a public one
+    /// vouches for it.
+    pub authority_pem: Option<String>,
 }

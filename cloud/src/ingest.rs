@@ -38,7 +38,10 @@ async fn take(
             }
             Ok(())
         }
-        Body::Health(health) => gateways::record_health(act, gateway_id, health).await,
+        Body::Health(health) => {
+            let offset_ms = recorded.and_then(|stamp| stamp.cloud_offset_ms);
+            gateways::record_health(act, gateway_id, health, offset_ms).await
+        }
         Body::Notice(notice) => gateways::record_notice(act, gateway_id, notice).await,
     }
 }

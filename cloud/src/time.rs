@@ -16,6 +16,9 @@ pub const DEFAULT_ZONE: Tz = Tz::Africa__Algiers;
 pub struct TimeSource {
     /// Unix milliseconds when fixed.
     fixed: Option<Arc<AtomicI64>>,
+    /// A simulation's clock, Unix milliseconds.
+    #[cfg(any(test, feature = "testing"))]
+    told: Option<fn() -> i64>,
 }
 
 impl TimeSource {
@@ -28,12 +31,24 @@ impl TimeSource {
     /// A clock that stands at `now` until it is moved.
     #[must_use]
     pub fn fixed(now: DateTime<Utc>) -> Self {
-        Self { fixed: Some(Arc::new(AtomicI64::new(now.timestamp_millis()))) }
+        let fixed = Some(Arc::new(AtomicI64::new(now.timestamp_millis())));
+        Self { fixed, ..Self::default() }
+    }
+
+    /// The clock of a simulation; `read` gives Unix milliseconds.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn told(read: fn() -> i64) -> Self {
+        Self { told: Some(read), ..Self::default() }
     }
 
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn now(&self) -> DateTime<Utc> {
+        #[cfg(any(test, feature = "testing"))]
+        if let Some(read) = self.told {
+            return instant(read());
+        }
         match &self.fixed {
             Some(fixed) => instant(fixed.load(Ordering::Relaxed)),
             None => Utc::now(),

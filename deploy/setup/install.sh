@@ -17,7 +17,7 @@ command -v apt-get >/dev/null || fail "cette installation automatique demande De
 
 packages=(build-essential pkg-config postgresql curl ca-certificates fonts-dejavu-core)
 if [ "$purpose" = test ]; then
-    packages+=(python3 python3-venv fonts-noto-color-emoji)
+    packages+=(python3 python3-venv fonts-noto-color-emoji iproute2 nftables)
     # Ubuntu gives Chromium as a snap behind these names; Debian as ordinary packages.
     if apt-cache show chromium-driver >/dev/null 2>&1; then
         packages+=(chromium chromium-driver)
@@ -35,6 +35,8 @@ for package in "${packages[@]}"; do
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && continue ;;
         python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
         python3) command -v python3 >/dev/null && continue ;;
+        iproute2) command -v tc >/dev/null && continue ;;
+        nftables) [ -x /usr/sbin/nft ] || command -v nft >/dev/null && continue ;;
         curl) command -v curl >/dev/null && continue ;;
     esac
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")

@@ -15,9 +15,8 @@ cargo fmt --all -- --check
 step "lints"
 cargo clippy --quiet --workspace --all-targets --all-features -- -D warnings
 
-step "documents of the code, fuzz targets"
+step "documents of the code"
 RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --workspace --no-deps --document-private-items
-cargo check --quiet --locked --manifest-path protocol/fuzz/Cargo.toml
 
 step "private PostgreSQL"
 # Every test has a database of its own; durability is off here only: the tests of crashes
@@ -53,8 +52,17 @@ step "unit, property and database tests, golden bytes"
 cargo test --workspace --all-features --lib --bins
 cargo test -p fournil-protocol --test wire
 
+step "simulation: fault schedules in virtual time"
+cargo test -p fournil-tests --test sim
+
 step "end-to-end tests"
 cargo test -p fournil-tests --test e2e
+
+step "chaos"
+CHAOS_SECONDS=${CHAOS_SECONDS:-75} cargo test -p fournil-tests --test chaos -- --nocapture
+
+step "any bytes into every decoder"
+deploy/setup/fuzz.sh
 
 step "demonstration"
 deploy/demo/check.sh

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod i18n;
 pub mod journal;
+pub mod logs;
 pub mod printer;
 pub mod seam;
 pub mod supervise;

@@ -5,12 +5,13 @@
 //! an intent is durable before its effect, the evidence after it. If nothing can
 //! be recorded, nothing is done.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use fournil_protocol::command::Command;
 use fournil_protocol::event::{Body, CommandReport};
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Requests waiting for the journal; a device that finds it full waits (backpressure).
@@ -29,16 +30,43 @@ pub struct Job {
 }
 
 /// Cloud time minus wall time, for whoever checks a deadline. Unknown until the cloud has
-/// been heard once: nothing that has a deadline may begin before. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct CloudOffset(Arc<AtomicI64>);
+/// been heard once: nothing that has a deadline may begin before. A wall clock that is set
+/// meanwhile, by a year or back to 1970, moves no deadline. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct CloudOffset(Arc<Mutex<Option<Measured>>>);
 
-/// No clock is wrong by 292 million years.
-const OFFSET_UNKNOWN: i64 = i64::MIN;
+/// More than this between wall clock and time gone by is a step, not drift, milliseconds.
+const STEP_MS: u64 = 250;
 
-impl Default for CloudOffset {
-    fn default() -> Self {
-        Self(Arc::new(AtomicI64::new(OFFSET_UNKNOWN)))
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    offset_ms: i64,
+    /// The wall clock at a moment, from which time is counted without it.
+    since: Option<(i64, Moment)>,
+}
+
+/// A moment on clocks that nobody sets.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    /// How long the machine has slept since its boot, which `at` does not count.
+    slept_ms: i64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let ms = |clock| {
+            let now = clock_gettime(clock);
+            now.tv_sec.saturating_mul(1_000).saturating_add(now.tv_nsec / 1_000_000)
+        };
+        // The nearest instant is taken between the two, so the difference is exact enough.
+        let slept_ms = ms(ClockId::Boottime).saturating_sub(ms(ClockId::Monotonic));
+        Self { at: Instant::now(), slept_ms }
+    }
+
+    fn elapsed_ms(self) -> i64 {
+        let slept_ms = Self::now().slept_ms.saturating_sub(self.slept_ms);
+        i64::try_from(self.at.elapsed().as_millis()).unwrap_or(i64::MAX).saturating_add(slept_ms)
     }
 }
 
@@ -51,20 +79,38 @@ impl CloudOffset {
         offset
     }
 
+    /// Believes the wall clock from now on.
     pub fn set_ms(&self, offset_ms: i64) {
-        self.0.store(offset_ms, Ordering::Relaxed);
+        self.put(Measured { offset_ms, since: None });
     }
 
+    /// Takes a measurement made now, while the wall clock read `wall_ms`.
+    pub fn measured(&self, offset_ms: i64, wall_ms: i64) {
+        self.put(Measured { offset_ms, since: Some((wall_ms, Moment::now())) });
+    }
+
+    fn put(&self, measured: Measured) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(measured);
+    }
+
+    fn get(&self) -> Option<Measured> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As it was last told.
     #[must_use]
     pub fn ms(&self) -> Option<i64> {
-        let offset_ms = self.0.load(Ordering::Relaxed);
-        (offset_ms != OFFSET_UNKNOWN).then_some(offset_ms)
+        self.get().map(|measured| measured.offset_ms)
     }
 
-    /// The cloud's time at a reading of the wall clock, Unix milliseconds.
+    /// The cloud's time at a reading, just now, of the wall clock; Unix milliseconds.
     #[must_use]
     pub fn cloud_ms(&self, wall_ms: i64) -> Option<i64> {
-        self.ms().map(|offset_ms| wall_ms.saturating_add(offset_ms))
+        let Measured { offset_ms, since } = self.get()?;
+        let expected_ms =
+            since.map(|(then_ms, moment)| then_ms.saturating_add(moment.elapsed_ms()));
+        let was_set = |expected_ms: &i64| expected_ms.abs_diff(wall_ms) > STEP_MS;
+        Some(expected_ms.filter(was_set).unwrap_or(wall_ms).saturating_add(offset_ms))
     }
 }
 
@@ -110,7 +156,25 @@ pub fn recorder() -> (Recorder, mpsc::Receiver<Request>) {
     (Recorder { requests }, served)
 }
 
+/// A way to the journal that does not keep it open.
+#[derive(Debug, Clone)]
+pub struct WeakRecorder(mpsc::WeakSender<Request>);
+
+impl WeakRecorder {
+    /// `None` once the journal takes no more.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Recorder> {
+        self.0.upgrade().map(|requests| Recorder { requests })
+    }
+}
+
 impl Recorder {
+    /// The journal closes when the last recorder is gone; this one does not count.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakRecorder {
+        WeakRecorder(self.requests.downgrade())
+    }
+
     /// Writes facts; returns once they are on disk. Not cancel safe in the sense
     /// that a dropped call may still be written: facts must carry their own identity.
     pub async fn record(&self, bodies: Vec<Body>) -> Result<(), RecordError> {
@@ -140,5 +204,30 @@ impl Recorder {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| RecordError::Stopped)?;
         answer.await.map_err(|_| RecordError::Stopped)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_that_is_set_while_a_deadline_runs_moves_nothing() {
+        const WALL_MS: i64 = 1_770_000_000_000;
+        const YEAR_MS: i64 = 365 * 86_400_000;
+        let offset = CloudOffset::default();
+        assert_eq!(offset.cloud_ms(WALL_MS), None);
+        offset.measured(-40_000, WALL_MS);
+        assert_eq!(offset.cloud_ms(WALL_MS), Some(WALL_MS - 40_000));
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let expected_ms = WALL_MS - 40_000 + 60_000;
+        for step_ms in [YEAR_MS, -YEAR_MS, -WALL_MS, 3_600_000, -300_000] {
+            let told_ms = offset.cloud_ms(WALL_MS + 60_000 + step_ms).unwrap();
+            assert!((told_ms - expected_ms).abs() < 10, "{step_ms}: {told_ms}");
+        }
+        // Drift is not a step: the wall clock is believed.
+        assert_eq!(offset.cloud_ms(WALL_MS + 60_200), Some(expected_ms + 200));
     }
 }

@@ -23,7 +23,7 @@ pub struct Command {
     #[prost(string, tag = "5")]
     pub device: String,
     /// `None` when the kind is newer than this build: answered with `Unsupported`.
-    #[prost(oneof = "Body", tags = "10, 11, 12, 13, 14")]
+    #[prost(oneof = "Body", tags = "10, 11, 12, 13, 14, 15")]
     pub body: Option<Body>,
 }
 
@@ -40,6 +40,9 @@ pub enum Body {
     ReadStatus(ReadStatus),
     #[prost(message, tag = "14")]
     Cancel(Cancel),
+    /// From version 2 on; older gateways answer `Unsupported`.
+    #[prost(message, tag = "15")]
+    SendDiagnostics(SendDiagnostics),
 }
 
 /// What to do when a crash leaves it open whether the command happened.
@@ -86,4 +89,13 @@ pub struct Cancel {
     /// The command to leave (16 bytes).
     #[prost(bytes = "vec", tag = "1")]
     pub command_id: Vec<u8>,
+}
+
+/// Gather what helps to find a fault (recent log, state of tunnel, journal and devices,
+/// configuration without secrets) and send it up as a transfer named by this command.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct SendDiagnostics {
+    /// The cloud takes no more than this; the oldest log lines are left out first.
+    #[prost(uint64, tag = "1")]
+    pub bytes_max: u64,
 }

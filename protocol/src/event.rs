@@ -177,6 +177,10 @@ pub struct Health {
     pub resident_bytes: u64,
     #[prost(string, tag = "7")]
     pub software: String,
+    /// When the first certificate of the chain that the gateway verified ends, Unix
+    /// milliseconds: behind a proxy the cloud cannot see it.
+    #[prost(int64, optional, tag = "20")]
+    pub server_certificate_until_ms: Option<i64>,
 }
 
 /// One device.

@@ -2,21 +2,23 @@
 //!
 //! Order of a session: the cloud sends [`Challenge`], the gateway answers
 //! [`Hello`], the cloud [`Welcome`]; then [`Events`] go up and [`Commands`] down,
-//! each side acknowledging with [`Ack`] only what is durable on its side.
+//! each side acknowledging with [`Ack`] only what is durable on its side. What is too
+//! large for a frame goes in [`Chunk`]s, from version 2 on.
 
 use prost::Message;
 
+use crate::bulk::{Chunk, Grant, Offer, Stop};
 use crate::command::Command;
 use crate::hello::{Challenge, Hello, Welcome};
 use crate::limits::{
-    COMMANDS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX,
+    CHUNK_BYTES_MAX, COMMANDS_PER_FRAME_MAX, EVENT_BYTES_MAX, EVENTS_PER_FRAME_MAX, FRAME_BYTES_MAX,
 };
 
 /// One protocol frame. `kind` is `None` when a newer peer sends a kind this build
 /// does not know: such a frame is skipped, not an error.
 #[derive(Clone, PartialEq, Message)]
 pub struct Frame {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 21")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21")]
     pub kind: Option<Kind>,
 }
 
@@ -41,6 +43,15 @@ pub enum Kind {
     Pong(Pong),
     #[prost(message, tag = "9")]
     Goodbye(Goodbye),
+    /// From version 2 on, as the three that follow; never sent in a session of version 1.
+    #[prost(message, tag = "10")]
+    Offer(Offer),
+    #[prost(message, tag = "11")]
+    Grant(Grant),
+    #[prost(message, tag = "12")]
+    Chunk(Chunk),
+    #[prost(message, tag = "13")]
+    Stop(Stop),
     #[prost(message, tag = "20")]
     Inquiry(Inquiry),
     #[prost(message, tag = "21")]
@@ -155,6 +166,8 @@ pub enum FrameError {
     TooMany { what: &'static str, got: usize, max: usize },
     #[error("event of {got} bytes is over the limit of {EVENT_BYTES_MAX}")]
     EventTooLarge { got: usize },
+    #[error("chunk of {got} bytes is over the limit of {CHUNK_BYTES_MAX}")]
+    ChunkTooLarge { got: usize },
 }
 
 impl Frame {
@@ -168,6 +181,9 @@ impl Frame {
             Some(Kind::Events(events)) => check_events(events)?,
             Some(Kind::Commands(commands)) => {
                 check_count("commands", commands.commands.len(), COMMANDS_PER_FRAME_MAX)?;
+            }
+            Some(Kind::Chunk(chunk)) if chunk.bytes.len() > CHUNK_BYTES_MAX => {
+                return Err(FrameError::ChunkTooLarge { got: chunk.bytes.len() });
             }
             _ => {}
         }

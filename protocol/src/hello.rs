@@ -122,6 +122,10 @@ pub struct Welcome {
     pub up_window_bytes: u32,
     #[prost(enumeration = "Mode", tag = "11")]
     pub mode: i32,
+    /// Transfers the cloud takes at a time; 0 (also from version 1) means none. Each has
+    /// a window of its own, told by its Grants.
+    #[prost(uint32, tag = "12")]
+    pub transfers_max: u32,
 }
 
 /// What the cloud lets this session do.

@@ -22,6 +22,17 @@ pub const UP_WINDOW_BYTES: u32 = 256 * 1024;
 pub const DOWN_WINDOW_COMMANDS: u32 = 32;
 /// The same bound in bytes of encoded commands.
 pub const DOWN_WINDOW_BYTES: u32 = 1024 * 1024;
+/// One part of a transfer. Senders keep below it on thin lines.
+pub const CHUNK_BYTES_MAX: usize = 16 * 1024;
+/// One transfer.
+pub const TRANSFER_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Transfers of one gateway that are begun and not ended.
+pub const TRANSFERS_OPEN_MAX: usize = 4;
+/// Chunks of one transfer that may be under way, in number and bytes.
+pub const BULK_WINDOW_CHUNKS: u32 = 4;
+pub const BULK_WINDOW_BYTES: u32 = 64 * 1024;
+/// A SHA-256.
+pub const DIGEST_BYTES: usize = 32;
 /// Random bytes of a challenge.
 pub const NONCE_BYTES: usize = 32;
 /// A command id or gateway id: a UUID in its 16 bytes.

@@ -62,6 +62,17 @@ words! {
     /// The gateway or the connection stopped in the middle, and nothing tells how it ended.
     INTERRUPTED = "interrupted";
 
+    // Why a transfer waits or ended.
+    /// It is on its way to the cloud.
+    TRANSFER_SENDING = "transfer-sending";
+    /// The cloud waits for no such transfer (any more).
+    TRANSFER_UNEXPECTED = "transfer-unexpected";
+    TRANSFER_TOO_LARGE = "transfer-too-large";
+    /// Too many are open.
+    TRANSFER_TOO_MANY = "transfer-too-many";
+    /// What arrived is not what was offered.
+    TRANSFER_CORRUPT = "transfer-corrupt";
+
     // What an operator should know once.
     JOURNAL_FULL = "journal-full";
     JOURNAL_BROKEN = "journal-broken";

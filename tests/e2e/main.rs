@@ -9,12 +9,17 @@
 )]
 
 mod browser;
+mod bulk;
 mod clock;
+mod diagnostics;
 mod doctor;
 mod errors;
 mod escpos;
-mod faults;
+mod identity;
 mod journey;
 mod printer;
 mod pyzk;
+mod soak;
 mod stranger;
+mod supervision;
+mod versions;

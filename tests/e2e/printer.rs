@@ -14,6 +14,7 @@ use fournil_gateway::printer::render::render;
 use fournil_gateway::printer::spool::{Patience, run_with};
 use fournil_gateway::printer::{escpos, preview};
 use fournil_gateway::seam::{CloudOffset, JOBS_MAX, Job, RecordError, Request, recorder};
+use fournil_gateway::tunnel::ambient::Ambient;
 use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print};
 use fournil_protocol::document::{Align, Document, Feed, Kind, Qr};
 use fournil_protocol::event::{CommandReport, CommandState, DeviceHealth, Evidence};
@@ -90,7 +91,8 @@ impl Shop {
         };
         let (offset, token) = (CloudOffset::known(0), stop.clone());
         let part = tokio::spawn(async move {
-            run_with(config, recorder, taken, health_told, offset, token, patience).await.unwrap();
+            let clock = (offset, Ambient::system());
+            run_with(config, recorder, taken, health_told, clock, token, patience).await.unwrap();
         });
         Self { jobs, written, health, journal_full, ended, stop, part }
     }

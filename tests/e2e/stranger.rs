@@ -36,16 +36,20 @@ async fn the_examples_of_the_document_are_right() {
     let (status, out, err) = run(stranger("check", &[])).await.unwrap();
     assert_eq!(status, 0, "{err}");
     let said: Value = serde_json::from_str(&out).unwrap();
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/golden/v1");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocol/golden");
     let page = page();
     let mut frames = 0;
-    for entry in std::fs::read_dir(golden).unwrap() {
-        let path = entry.unwrap().path();
+    let kept = [("v1", ""), ("v2", "v2/")].into_iter().flat_map(|(version, before)| {
+        let entries = std::fs::read_dir(golden.join(version)).unwrap();
+        entries.map(move |entry| (entry.unwrap().path(), before))
+    });
+    for (path, before) in kept {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         // What is signed stands in the worked example.
         if name.starts_with("signed-") {
             continue;
         }
+        let name = format!("{before}{name}");
         let hex = std::fs::read_to_string(&path).unwrap();
         let shown = hex.trim_end().replace('\n', "\n    ");
         let shown = format!("`{name}`\n\n    {shown}\n");
@@ -58,7 +62,7 @@ async fn the_examples_of_the_document_are_right() {
 #[test]
 fn the_document_gives_every_bound_and_every_close_code() {
     let page = page();
-    let bounds: [(&str, u64); 17] = [
+    let bounds: [(&str, u64); 23] = [
         ("FRAME_BYTES_MAX", limits::FRAME_BYTES_MAX as u64),
         ("EVENT_BYTES_MAX", limits::EVENT_BYTES_MAX as u64),
         ("COMMAND_BYTES_MAX", limits::COMMAND_BYTES_MAX as u64),
@@ -68,6 +72,12 @@ fn the_document_gives_every_bound_and_every_close_code() {
         ("UP_WINDOW_BYTES", limits::UP_WINDOW_BYTES.into()),
         ("DOWN_WINDOW_COMMANDS", limits::DOWN_WINDOW_COMMANDS.into()),
         ("DOWN_WINDOW_BYTES", limits::DOWN_WINDOW_BYTES.into()),
+        ("CHUNK_BYTES_MAX", limits::CHUNK_BYTES_MAX as u64),
+        ("TRANSFER_BYTES_MAX", limits::TRANSFER_BYTES_MAX),
+        ("TRANSFERS_OPEN_MAX", limits::TRANSFERS_OPEN_MAX as u64),
+        ("BULK_WINDOW_CHUNKS", limits::BULK_WINDOW_CHUNKS.into()),
+        ("BULK_WINDOW_BYTES", limits::BULK_WINDOW_BYTES.into()),
+        ("DIGEST_BYTES", limits::DIGEST_BYTES as u64),
         ("NONCE_BYTES", limits::NONCE_BYTES as u64),
         ("ID_BYTES", limits::ID_BYTES as u64),
         ("PUBLIC_KEY_BYTES", limits::PUBLIC_KEY_BYTES as u64),
@@ -80,21 +90,7 @@ fn the_document_gives_every_bound_and_every_close_code() {
     for (name, value) in bounds {
         assert!(page.contains(&format!("| `{name}` | {value} |")), "{name} is {value}");
     }
-    for code in [
-        close::DRAIN,
-        close::SUPERSEDED,
-        close::HEARTBEAT_LOST,
-        close::SLOW_CONSUMER,
-        close::RESYNC,
-        close::OVERLOAD,
-        close::MALFORMED,
-        close::UNAVAILABLE,
-        close::REVOKED,
-        close::UNKNOWN_KEY,
-        close::CLONE,
-        close::VERSION,
-        close::SUSPENDED,
-    ] {
+    for code in close::ALL {
         assert!(page.contains(&format!("| {code} | ")), "{code} is not explained");
     }
 }

@@ -561,7 +561,7 @@ def check(docs, definitions):
     ]:
         if rows[row] != value:
             raise ValueError(f"{row}: the page says {rows[row]}, it is {value}")
-    frames = re.findall(r"^`([a-z-]+)`\n\n((?:    [0-9a-f]+\n)+)", page, re.M)
+    frames = re.findall(r"^`([a-z0-9/-]+)`\n\n((?:    [0-9a-f]+\n)+)", page, re.M)
     for name, text in frames:
         data = bytes.fromhex("".join(text.split()))
         frame = definitions.decode("Frame", data)

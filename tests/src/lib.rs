@@ -5,4 +5,5 @@
 
 pub mod clock_sim;
 pub mod printer_sim;
+pub mod simulation;
 pub mod world;

@@ -22,6 +22,19 @@ cli-port-forbidden = le port { $port } est réservé ({ $address }, clé « { $k
 cli-port-failed = impossible d'écouter sur { $address } : { $cause }. Corrigez « { $key } ».
 cli-tls = le certificat TLS ne peut pas servir : { $cause }. Vérifiez « tls » dans la configuration et les droits des fichiers.
 cli-tls-half-authority = il manque { $missing } à côté de { $present }. Remettez ce fichier depuis une sauvegarde. S'il est perdu, déplacez aussi { $present } ailleurs : une nouvelle autorité sera faite, à faire accepter de nouveau par les navigateurs et les passerelles.
+cli-authority-unreadable = le certificat d'autorité { $file } est illisible : { $cause }. Corrigez « tls.ca_file » ou les droits du fichier.
+cli-no-gateway-ca = l'autorité des certificats de passerelle n'existe pas dans { $folder }. Faites-la avec « fournil-cloud gateway-ca init », ou mettez « tunnel.client_certificates » à « off ».
+cli-gateway-ca-made = Autorité des certificats de passerelle : { $file }
+cli-gateway-ca-issued = Certificat { $serial } pour la passerelle { $holder }, valable jusqu'au { $until } : { $certificate } et { $key }. Portez ces deux fichiers sur la machine (clé en 0600) et nommez-les dans [cloud] client_cert et client_key de gateway.toml.
+cli-gateway-ca-none = Aucun certificat n'a été émis.
+cli-gateway-ca-line = { $serial } · passerelle { $holder } · jusqu'au { $until } · { $state ->
+    [revoked] révoqué
+   *[good] en service
+}
+cli-gateway-ca-revoked = Certificat { $serial } révoqué : les serveurs le refusent dans la minute (tout de suite après « systemctl reload fournil-cloud »). Une session ouverte se coupe en révoquant la passerelle, ou en redémarrant.
+cli-gateway-ca-unknown = aucun certificat n'a le numéro { $serial }. « fournil-cloud gateway-ca list » les montre.
+cli-gateway-ca-which = « { $name } » n'est ni l'identifiant ni le nom d'une passerelle. Voyez la page Passerelles.
+cli-gateway-ca-out = le fichier { $file } ne peut pas être écrit : { $cause }. Donnez un autre dossier avec --out.
 cli-waiting-database = PostgreSQL ne répond pas ({ $cause }). Vérifiez qu'il est démarré et que la clé « database.url » est juste ; nouvel essai toutes les { $seconds } secondes, les pages répondent 503 en attendant.
 cli-database-back = PostgreSQL répond, les pages sont ouvertes.
 cli-name = « { $flag } » : écrivez un nom, de { $most } caractères au plus.

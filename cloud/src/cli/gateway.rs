@@ -76,7 +76,13 @@ async fn code(config: &Config, asked: Code) -> Result<(), Fault> {
         let until = french_minute(shown.expires_at, DEFAULT_ZONE);
         let told = Message::new("gateways-cli-code").with("code", code).with("until", until);
         out::line(&texts.say(&told));
-        let command = Message::new("gateways-cli-command").with("code", code).with("url", url);
+        let needs_authority = super::serve::authority_pem(config).is_ok_and(|pem| pem.is_some());
+        let command = Message::new(if needs_authority {
+            "gateways-cli-command-ca"
+        } else {
+            "gateways-cli-command"
+        });
+        let command = command.with("code", code).with("url", url);
         out::line(&texts.say(&command));
     }
     Ok(())

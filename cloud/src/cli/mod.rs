@@ -5,6 +5,7 @@ mod database;
 mod demo_data;
 mod fault;
 mod gateway;
+mod gateway_ca;
 mod migrate;
 mod out;
 mod serve;
@@ -56,6 +57,9 @@ enum Command {
     /// The shops' gateways.
     #[command(subcommand)]
     Gateway(gateway::Gateway),
+    /// Client certificates of gateways, for those who want them beside the signatures.
+    #[command(subcommand)]
+    GatewayCa(gateway_ca::GatewayCa),
     /// Loads an invented shop to look at. Never into a real shop's database.
     #[command(after_help = "Example:\n  fournil-cloud demo-data")]
     DemoData(demo_data::DemoData),
@@ -93,6 +97,7 @@ fn run(arguments: Arguments) -> Result<(), Fault> {
             Command::Migrate(command) => migrate::run(&config, command).await,
             Command::User(command) => user::run(&config, command).await,
             Command::Gateway(command) => gateway::run(&config, command).await,
+            Command::GatewayCa(command) => gateway_ca::run(&config, command).await,
             Command::DemoData(command) => demo_data::run(&config, command).await,
         }
     });

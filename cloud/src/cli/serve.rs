@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fournil_protocol::Versions;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,16 +21,16 @@ use tracing_subscriber::EnvFilter;
 use super::systemd::tell_systemd;
 use super::{Fault, database, out, waiting};
 use crate::app::App;
-use crate::config::{Config, LogFormat};
-use crate::gateways::{Hub, HubOptions};
+use crate::config::{ClientCertificates, Config, LogFormat};
+use crate::gateways::{Caller, Hub, HubOptions};
 use crate::i18n::{Catalogue, Message};
 use crate::ingest::Ingest;
-use crate::schedule::Jobs;
+use crate::schedule::{Jobs, Served};
 use crate::time::TimeSource;
 use crate::web::upgrade::{Tunnel, TunnelHandler};
 use crate::web::{
-    Certificate, CertificateSource, Listener, Metrics, Proxies, Readiness, Server, ServerLimits,
-    ServerParts, Table, local_names,
+    Certificate, CertificateSource, ClientAuthority, ClientVerifier, Listener, Metrics, Proxies,
+    Readiness, Server, ServerLimits, ServerParts, Table, local_names,
 };
 use crate::{identity, routes};
 
@@ -39,22 +40,15 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 pub(super) async fn run(config: Config) -> Result<(), Fault> {
     log_to_stderr(&config);
     let time = TimeSource::system();
-    let texts = Catalogue::load().map_err(anyhow::Error::new)?;
     let connect = database::options(&config)?;
     let certificate = certificate(&config, &time)?;
-    let listeners = bind(&config, certificate.as_ref()).await?;
+    let clients = clients(&config)?;
+    let listeners = bind(&config, certificate.as_ref(), clients.as_ref()).await?;
     let metrics_socket = match config.web.listen_metrics {
         Some(address) => Some(bound("web.listen_metrics", address).await?),
         None => None,
     };
-    let app = Arc::new(App {
-        db: database::pool(&config)?,
-        time,
-        texts,
-        nav: routes::nav(),
-        public_name: config.web.public_name.clone(),
-        public_url: config.web.public_url.clone(),
-    });
+    let app = Arc::new(app(&config, time)?);
     let (stop, metrics, readiness) =
         (CancellationToken::new(), Arc::<Metrics>::default(), Readiness::default());
     let hub = hub(&app, &config, &stop);
@@ -74,9 +68,14 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     let (fatal, failed) = oneshot::channel();
     let tasks = TaskTracker::new();
     tasks.spawn(async move { hub.run().await });
-    let jobs =
-        Jobs { tasks: tasks.clone(), app, metrics: Arc::clone(&metrics), stop: stop.clone() };
-    jobs.start(certificate);
+    let jobs = Jobs {
+        tasks: tasks.clone(),
+        app,
+        metrics: Arc::clone(&metrics),
+        served: Served { node: node_name(&config), certificate, clients },
+        stop: stop.clone(),
+    };
+    jobs.start();
     tasks.spawn(waiting::become_ready(jobs, connect, readiness, fatal));
     if let Some(socket) = metrics_socket {
         let server = Server::for_metrics(&metrics, stop.clone());
@@ -106,6 +105,18 @@ pub(super) async fn run(config: Config) -> Result<(), Fault> {
     failure.map_or(Ok(()), Err)
 }
 
+fn app(config: &Config, time: TimeSource) -> Result<App, Fault> {
+    Ok(App {
+        db: database::pool(config)?,
+        time,
+        texts: Catalogue::load().map_err(anyhow::Error::new)?,
+        nav: routes::nav(),
+        public_name: config.web.public_name.clone(),
+        public_url: config.web.public_url.clone(),
+        authority_pem: authority_pem(config)?,
+    })
+}
+
 /// The hub of this node, which runs until `stop`.
 fn hub(app: &App, config: &Config, stop: &CancellationToken) -> Hub {
     let options = HubOptions {
@@ -114,6 +125,8 @@ fn hub(app: &App, config: &Config, stop: &CancellationToken) -> Hub {
         public_name: app.public_name.clone(),
         node: node_name(config),
         heartbeat: HubOptions::HEARTBEAT,
+        versions: Versions::BUILT,
+        handshakes_per_s: HubOptions::HANDSHAKES_PER_S,
         stop: stop.clone(),
     };
     Hub::new(options, Arc::new(Ingest))
@@ -133,8 +146,8 @@ fn tunnels(hub: &Hub) -> TunnelHandler {
     Arc::new(move |tunnel: Tunnel| {
         let hub = hub.clone();
         Box::pin(async move {
-            let peer = tunnel.peer.0.to_string();
-            hub.serve(tunnel.socket, &peer).await;
+            let (peer, certificate) = (tunnel.peer.0.to_string(), tunnel.certificate);
+            hub.serve(tunnel.socket, Caller { peer, certificate }).await;
         })
     })
 }
@@ -170,14 +183,43 @@ fn certificate(config: &Config, time: &TimeSource) -> Result<Option<Arc<Certific
     Ok(Some(Certificate::load(source, time.now())?))
 }
 
+/// Who vouches for gateways, when they bring certificates.
+fn clients(config: &Config) -> Result<Option<Arc<ClientVerifier>>, Fault> {
+    if config.tunnel.client_certificates == ClientCertificates::Off {
+        return Ok(None);
+    }
+    let authority = ClientAuthority::at(config.tunnel.client_ca_dir.clone());
+    if !authority.certificate_file().exists() {
+        let folder = config.tunnel.client_ca_dir.display();
+        return Err(Message::new("cli-no-gateway-ca").with("folder", folder).into());
+    }
+    Ok(Some(ClientVerifier::load(authority)?))
+}
+
+/// The authority that gateways are given, when they need one to believe this server.
+pub(super) fn authority_pem(config: &Config) -> Result<Option<String>, Fault> {
+    let tls = &config.tls;
+    let own = tls.auto_dir.as_ref().filter(|_| tls.cert_file.is_none());
+    let own = own.filter(|_| !config.web.listen.is_empty()).map(|dir| dir.join("ca.pem"));
+    let Some(file) = tls.ca_file.clone().or(own) else { return Ok(None) };
+    match std::fs::read_to_string(&file) {
+        Ok(pem) => Ok(Some(pem)),
+        Err(error) => {
+            let message = Message::new("cli-authority-unreadable").with("file", file.display());
+            Err(message.with("cause", error).into())
+        }
+    }
+}
+
 async fn bind(
     config: &Config,
     certificate: Option<&Arc<Certificate>>,
+    clients: Option<&Arc<ClientVerifier>>,
 ) -> Result<Vec<Listener>, Fault> {
     let mut listeners = Vec::new();
     if let Some(certificate) = certificate {
         for address in &config.web.listen {
-            let tls = Some(certificate.acceptor()?);
+            let tls = Some(certificate.acceptor(clients)?);
             listeners.push(Listener { socket: bound("web.listen", *address).await?, tls });
         }
     }
@@ -205,6 +247,7 @@ fn limits(config: &Config) -> ServerLimits {
     ServerLimits {
         connections_max: config.web.connections_max.max(1),
         connections_per_address_max: config.web.connections_per_address_max.max(1),
+        needs_client_certificate: config.tunnel.client_certificates == ClientCertificates::Required,
         ..ServerLimits::default()
     }
 }

@@ -5,4 +5,5 @@ config-malformed = { $file }, ligne { $line } : { $cause }. Corrigez cette ligne
 config-no-listener = aucune adresse d'écoute. Donnez « web.listen » ou « web.listen_plain ».
 config-half-certificate = il manque la moitié du certificat. Donnez « tls.cert_file » et « tls.key_file » ensemble.
 config-no-certificate = aucun certificat pour « web.listen ». Donnez « tls.auto_dir », ou « tls.cert_file » et « tls.key_file ».
+config-client-certificates-proxy = « tunnel.client_certificates » demande que ce serveur termine TLS lui-même. Donnez « web.listen », ou mettez « off » derrière un mandataire.
 config-proxy = « { $value } » dans « web.trusted_proxies » n'est ni une adresse ni un bloc comme 10.0.0.0/8. Corrigez-la.

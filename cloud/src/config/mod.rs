@@ -27,6 +27,7 @@ const HIDDEN: &str = "********";
 pub struct Config {
     pub web: WebConfig,
     pub tls: TlsConfig,
+    pub tunnel: TunnelConfig,
     pub database: DatabaseConfig,
     pub log: LogConfig,
 }
@@ -76,6 +77,9 @@ pub struct TlsConfig {
     pub names: Vec<String>,
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,
+    /// The authority that gateways must be given to believe `cert_file`, when it is not a
+    /// public one.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Default for TlsConfig {
@@ -85,8 +89,39 @@ impl Default for TlsConfig {
             names: Vec::new(),
             cert_file: None,
             key_file: None,
+            ca_file: None,
         }
     }
+}
+
+/// How gateways come in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TunnelConfig {
+    /// Whether gateways bring certificates of our own authority, beside their signature.
+    pub client_certificates: ClientCertificates,
+    /// Folder of that authority, made by `fournil-cloud gateway-ca init`.
+    pub client_ca_dir: PathBuf,
+}
+
+impl Default for TunnelConfig {
+    fn default() -> Self {
+        Self {
+            client_certificates: ClientCertificates::Off,
+            client_ca_dir: PathBuf::from("/var/lib/fournil/gateway-ca"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientCertificates {
+    /// Nobody is asked for one.
+    Off,
+    /// Checked where one is brought.
+    Optional,
+    /// No tunnel without one.
+    Required,
 }
 
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -261,6 +296,10 @@ impl Config {
         let is_certified = self.tls.cert_file.is_some() || self.tls.auto_dir.is_some();
         if !self.web.listen.is_empty() && !is_certified {
             return Err(ConfigError(Message::new("config-no-certificate")));
+        }
+        let asks = self.tunnel.client_certificates != ClientCertificates::Off;
+        if asks && self.web.listen.is_empty() {
+            return Err(ConfigError(Message::new("config-client-certificates-proxy")));
         }
         self.proxies()?;
         if self.web.public_url.is_empty() {

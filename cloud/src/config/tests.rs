@@ -25,6 +25,17 @@ fn a_value_of_the_wrong_kind_is_told_with_its_line() {
 }
 
 #[test]
+fn client_certificates_need_tls_that_ends_here() {
+    let text = "[tunnel]\nclient_certificates = \"required\"\n[web]\nlisten = []\n\
+                listen_plain = [\"127.0.0.1:8080\"]\n";
+    let mut config = Config::parse(text, "cloud.toml").expect("a configuration");
+    let fault = config.check().expect_err("a fault").0;
+    assert_eq!(fault.id, "config-client-certificates-proxy");
+    config.tunnel.client_certificates = ClientCertificates::Off;
+    config.check().expect("off is good behind a proxy");
+}
+
+#[test]
 fn a_password_never_shows() {
     for url in [
         "postgres://fournil:very-secret@db.example/fournil",

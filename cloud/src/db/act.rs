@@ -81,9 +81,7 @@ pub enum Begun<T> {
 impl Act {
     pub(super) async fn begin(db: &Db, actor: &Actor) -> Result<Self, DbError> {
         let mut tx = db.pool.begin().await?;
-        enter_company(&mut tx, actor.company).await?;
-        let started_at =
-            sqlx::query_scalar!(r#"select now() as "now!""#).fetch_one(&mut *tx).await?;
+        let started_at = enter_company(&mut tx, actor.company).await?;
         Ok(Self {
             tx,
             db: db.clone(),

@@ -14,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
@@ -213,9 +214,13 @@ impl Scope {
 async fn enter_company(
     connection: &mut PgConnection,
     company: CompanyId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("select set_config('fournil.company_id', $1, true)", company.0.to_string())
-        .fetch_one(connection)
-        .await?;
-    Ok(())
+) -> Result<DateTime<Utc>, sqlx::Error> {
+    // One round trip for both: every act and every reading begins with it.
+    let begun = sqlx::query!(
+        r#"select now() as "now!", set_config('fournil.company_id', $1, true) as company"#,
+        company.0.to_string()
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(begun.now)
 }

@@ -12,6 +12,7 @@ use super::{Db, DbOptions, pending};
 const WITHOUT_COMPANY: &[(&str, &str)] = &[
     ("_sqlx_migrations", "the migrations that were applied"),
     ("gateway_nodes", "which node of the cloud a tunnel ends at"),
+    ("served_certificates", "what each node serves TLS with"),
     ("server_secrets", "keys of the server, behind functions"),
 ];
 

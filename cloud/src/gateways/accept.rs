@@ -1,18 +1,23 @@
-//! The first minute of a session: whose signature is this, and where do the logs
-//! stand. Everything a session begins with is one transaction.
+//! The first minute of a session: is its key still good, and where do the logs stand.
+//! Everything a session begins with is one transaction.
 
-use fournil_protocol::hello::{self, Hello, Mode};
-use fournil_protocol::limits::{ID_BYTES, SIGNATURE_BYTES};
-use fournil_protocol::{close, common_version};
+use chrono::{DateTime, TimeDelta, Utc};
+use fournil_protocol::close;
+use fournil_protocol::hello::{Hello, Mode};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{ED25519, UnparsedPublicKey};
 use uuid::Uuid;
 
 use super::end::End;
 use super::health::{self, add_cloud_notice};
 use super::model::{DownResume, Head, Identity, Resume, UpResume, resume};
+use super::rotate;
+use super::sql::lost::{self, Lost};
 use super::sql::sessions::{self as sql, Accepted, NewSession};
 use crate::db::{Act, Db, DbError};
+
+/// Boots of a gateway are compared over this long: two machines that take each other's place
+/// do so within minutes.
+const BOOTS_COMPARED: TimeDelta = TimeDelta::minutes(10);
 
 /// What a session begins with.
 #[derive(Debug, Clone)]
@@ -28,50 +33,15 @@ pub(super) struct Opened {
     pub(super) down_sent: u64,
 }
 
-/// Checks version and signature. The name signed for is ours, so a signature given to
-/// another server is worth nothing here.
-pub(super) async fn identify(
-    db: &Db,
-    public_name: &str,
-    nonce: &[u8],
-    hello: &Hello,
-) -> Result<Identity, End> {
-    if common_version(hello.version, hello.version) != Some(hello.version) {
-        return Err(End::of(close::VERSION, "no common protocol version: update this gateway"));
-    }
-    let unknown = || End::of(close::UNKNOWN_KEY, "gateway or key not known: enrol it again");
-    if hello.gateway_id.len() != ID_BYTES || hello.signature.len() != SIGNATURE_BYTES {
-        return Err(unknown());
-    }
-    let gateway_id = Uuid::from_slice(&hello.gateway_id).map_err(|_| unknown())?;
-    let row = sql::find_hello(db.pool(), gateway_id).await.map_err(|e| End::of_db(&e))?;
-    let row = row.ok_or_else(unknown)?;
-    if row.state == "revoked" {
-        return Err(End::of(close::REVOKED, "this gateway was revoked"));
-    }
-    let signed = hello::signed_bytes(hello.version, public_name, nonce, &hello.gateway_id);
-    let is_signed = row
-        .public_keys
-        .iter()
-        .any(|key| UnparsedPublicKey::new(&ED25519, key).verify(&signed, &hello.signature).is_ok());
-    if is_signed {
-        return Ok(Identity { company: row.company, gateway_id, name: row.name });
-    }
-    if hello.server_name != public_name {
-        let reason = format!(
-            "signed for '{}', this server is '{public_name}': enrol with its own name",
-            hello.server_name
-        );
-        return Err(End::of(close::UNKNOWN_KEY, &reason));
-    }
-    Err(unknown())
-}
-
 /// Where a session runs and from where it came.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) node: &'p str,
     pub(super) peer: &'p str,
+    /// The key that signed its Hello.
+    pub(super) public_key: &'p [u8],
+    /// Until when the client certificate it came with is good.
+    pub(super) certificate_until: Option<DateTime<Utc>>,
 }
 
 /// What became of a Hello.
@@ -125,6 +95,11 @@ async fn open_in(
         .map_err(db_end)?;
     locked.known.up = up;
     locked.known.is_closed_epoch = is_closed;
+    let since = act.now() - BOOTS_COMPARED;
+    locked.known.is_boot_back =
+        sql::is_boot_back(act.connection(), company, gateway_id, &hello.boot_id, since)
+            .await
+            .map_err(db_end)?;
     let resume = resume(&locked.known, hello);
     if alive_since.is_some_and(|seen| seen != locked.generation) {
         return Err(End::of(close::SUPERSEDED, "another session began meanwhile"));
@@ -132,10 +107,25 @@ async fn open_in(
     if locked.mode != "read_only" && resume.suspicion.is_some() && alive_since.is_none() {
         return Ok(Outcome::Suspect { generation: locked.generation });
     }
+    let is_suspect = locked.mode == "read_only" || resume.suspicion.is_some();
+    let is_key_good = if is_suspect {
+        rotate::is_good(act, gateway_id, place.public_key).await
+    } else {
+        rotate::seen(act, gateway_id, place.public_key).await
+    };
+    if !is_key_good.map_err(db_end)? {
+        return Err(End::of(close::UNKNOWN_KEY, "this key is no longer good: enrol it again"));
+    }
     let generation = locked.generation + 1;
-    let session = NewSession { generation, node: place.node, peer: place.peer };
+    let session = NewSession {
+        generation,
+        node: place.node,
+        peer: place.peer,
+        boot_id: &hello.boot_id,
+        certificate_until: place.certificate_until,
+    };
     sql::begin(act.connection(), company, gateway_id, &session).await.map_err(db_end)?;
-    if locked.mode == "read_only" || resume.suspicion.is_some() {
+    if is_suspect {
         let opened = open_read_only(act, identity, hello, generation, &locked, &resume).await;
         return opened.map(Outcome::Opened).map_err(db_end);
     }
@@ -218,7 +208,7 @@ async fn resume_up(
             let durable =
                 sql::follow_new_log(connection, company, gateway_id, hello.up.epoch, from).await?;
             if let Some(lost_after) = lost_after {
-                sql::doubt_in_flight(act.connection(), company, gateway_id).await?;
+                lost::settle(act.connection(), company, gateway_id, Lost::Everything).await?;
                 add_cloud_notice(act, gateway_id, "journal-lost", &lost_after.to_string()).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }
@@ -257,8 +247,8 @@ async fn resume_down(
         DownResume::Begin => {
             let known = &locked.known;
             if told.epoch == known.down_epoch && told.durable < known.down_durable {
-                let connection = act.connection();
-                sql::doubt_after(connection, company, gateway_id, told.epoch, told.durable).await?;
+                let lost = Lost::After { epoch: told.epoch, durable: told.durable };
+                lost::settle(act.connection(), company, gateway_id, lost).await?;
                 act.hint(super::outbox::STATES_TOPIC, Some(gateway_id));
             }
             let epoch = random_epoch();

@@ -1,6 +1,7 @@
 //! How a session ends: what the far side is told, and what is written down.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fournil_protocol::close;
@@ -29,6 +30,12 @@ impl End {
         Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
     }
 
+    /// An end with the time after which the far side is welcome again.
+    pub(super) fn come_back(code: u16, reason: &str, after: Duration) -> Self {
+        let retry_after_ms = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+        Self { retry_after_ms, ..Self::of(code, reason) }
+    }
+
     pub(super) fn gone(reason: impl fmt::Display) -> Self {
         Self { has_listener: false, ..Self::of(0, &reason.to_string()) }
     }
@@ -45,6 +52,12 @@ impl End {
             retry_after_ms: UNAVAILABLE_RETRY_MS,
             ..Self::of(close::UNAVAILABLE, "the cloud cannot store now: come back soon")
         }
+    }
+}
+
+impl From<DbError> for End {
+    fn from(error: DbError) -> Self {
+        Self::of_db(&error)
     }
 }
 

@@ -89,12 +89,7 @@ pub async fn redeem(
     time: &TimeSource,
     request: &EnrolRequest,
 ) -> Result<EnrolAnswer, EnrolError> {
-    let code = normalise_code(&request.code).ok_or(EnrolError::CodeUnknown)?;
-    let public_key = decoded(&request.public_key, PUBLIC_KEY_BYTES)?;
-    let signature = decoded(&request.signature, SIGNATURE_BYTES)?;
-    UnparsedPublicKey::new(&ED25519, &public_key)
-        .verify(&signed_bytes(&code, &public_key), &signature)
-        .map_err(|_| EnrolError::BadRequest)?;
+    let (code, public_key) = checked(request)?;
     let row = find_code(db, &code).await?;
     if row.tries > CODE_TRIES_MAX {
         return Err(EnrolError::TooManyTries);
@@ -103,6 +98,17 @@ pub async fn redeem(
         return Err(EnrolError::CodeExpired);
     }
     redeem_row(db, &row, request, &public_key).await
+}
+
+/// The code in its one form and the key, once the key has signed for it.
+pub fn checked(request: &EnrolRequest) -> Result<(String, Vec<u8>), EnrolError> {
+    let code = normalise_code(&request.code).ok_or(EnrolError::CodeUnknown)?;
+    let public_key = decoded(&request.public_key, PUBLIC_KEY_BYTES)?;
+    let signature = decoded(&request.signature, SIGNATURE_BYTES)?;
+    UnparsedPublicKey::new(&ED25519, &public_key)
+        .verify(&signed_bytes(&code, &public_key), &signature)
+        .map_err(|_| EnrolError::BadRequest)?;
+    Ok((code, public_key))
 }
 
 /// The code's row, its try counted whether the guess is right or not.
@@ -122,8 +128,7 @@ async fn redeem_row(
     request: &EnrolRequest,
     public_key: &[u8],
 ) -> Result<EnrolAnswer, EnrolError> {
-    let key_digest = digest::digest(&digest::SHA256, public_key);
-    let words = key_digest.as_ref().try_into().map(fingerprint::words).unwrap_or_default();
+    let words = words_of(public_key);
     let hostname = told(&request.hostname);
     let actor = Actor {
         company: row.company,
@@ -262,6 +267,12 @@ pub async fn clear_suspicion(act: &mut Act, gateway_id: Uuid) -> Result<bool, Db
         act.hint(QUEUE_TOPIC, Some(gateway_id));
     }
     Ok(cleared)
+}
+
+/// The four words of a key.
+pub(super) fn words_of(public_key: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, public_key);
+    digest.as_ref().try_into().map(fingerprint::words).unwrap_or_default()
 }
 
 fn decoded(base64: &str, length: usize) -> Result<Vec<u8>, EnrolError> {

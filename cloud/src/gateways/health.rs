@@ -1,10 +1,11 @@
 //! How a shop's devices fare, and what an operator should know once.
 
+use chrono::{DateTime, Utc};
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState, Health, Notice, Severity};
 use uuid::Uuid;
 
 use super::sql::health::{self as sql, BoxRow, DeviceRow, NoticeRow};
-use crate::db::{Act, DbError};
+use crate::db::{Act, Db, DbError};
 
 /// The hint that a gateway's own row changed: state, mode, session.
 pub(super) const TOPIC: &str = "gateways";
@@ -13,11 +14,13 @@ pub(super) const HEALTH_TOPIC: &str = "gateway-health";
 /// Devices of one shop; what is over is not kept.
 const DEVICES_MAX: usize = 32;
 
-/// The newest word on a box and its devices replaces the one before.
+/// The newest word on a box and its devices replaces the one before. `clock_offset_ms` is
+/// our time minus the box's, as it had measured it.
 pub async fn record_health(
     act: &mut Act,
     gateway_id: Uuid,
     health: &Health,
+    clock_offset_ms: Option<i64>,
 ) -> Result<(), DbError> {
     let company = act.company();
     let box_row = BoxRow {
@@ -27,6 +30,10 @@ pub async fn record_health(
         uptime_s: health.uptime_s,
         resident_bytes: health.resident_bytes,
         software: &health.software,
+        clock_offset_ms,
+        server_certificate_until: health
+            .server_certificate_until_ms
+            .and_then(DateTime::from_timestamp_millis),
     };
     sql::put_box(act.connection(), company, gateway_id, &box_row).await?;
     let devices = health.devices.iter().take(DEVICES_MAX);
@@ -76,6 +83,17 @@ async fn add(act: &mut Act, gateway_id: Uuid, row: &NoticeRow<'_>) -> Result<(),
     sql::add_notice(act.connection(), company, gateway_id, row).await?;
     act.hint(HEALTH_TOPIC, Some(gateway_id));
     Ok(())
+}
+
+/// A node says until when what it serves is good; `kind` is `server`, `authority` or
+/// `gateways`.
+pub async fn tell_served(
+    db: &Db,
+    node: &str,
+    kind: &'static str,
+    until: DateTime<Utc>,
+) -> Result<(), DbError> {
+    super::sql::keys::tell_served(db.pool(), node, kind, until).await
 }
 
 fn device_row(device: &DeviceHealth) -> DeviceRow<'_> {

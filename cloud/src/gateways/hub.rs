@@ -1,7 +1,7 @@
 //! The live sessions of this node: wakes them for new commands, cuts those whose
 //! gateway was revoked or connected elsewhere, and says that the node lives.
 //!
-//! Hints make it quick; a look at the database once a second makes it certain.
+//! Hints make it quick; a look at the database more than once a second makes it certain.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,22 +10,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fournil_protocol::{close, limits};
+use fournil_protocol::{Versions, close, limits};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::admission::Admission;
 use super::end::{End, Ending};
+use super::gate::Gate;
 use super::intake::EventSink;
 use super::model::Identity;
 use super::{health, outbox, sql};
-use crate::db::{Actor, Db, DbError, Heard};
+use crate::db::{Actor, CompanyId, Db, DbError, Heard};
 use crate::time::TimeSource;
 
 /// How often the database is looked at when no hint came.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Below a second, so that a revocation cuts within one even when its hint was lost.
+const LOOK_INTERVAL: Duration = Duration::from_millis(750);
 /// How often the node says that it lives; pages give up on it after three times that.
 const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 /// Gateways whose overdue commands are ended in one look.
@@ -45,6 +48,10 @@ pub struct HubOptions {
     pub node: String,
     /// How often the sides speak when they have nothing to say.
     pub heartbeat: Duration,
+    /// The protocol versions spoken here.
+    pub versions: Versions,
+    /// Sessions this node begins in a second; more are told when to come back.
+    pub handshakes_per_s: u32,
     /// Stops the hub: sessions are told to come back elsewhere.
     pub stop: CancellationToken,
 }
@@ -52,6 +59,8 @@ pub struct HubOptions {
 impl HubOptions {
     /// The usual heartbeat.
     pub const HEARTBEAT: Duration = Duration::from_millis(limits::HEARTBEAT_MS_DEFAULT as u64);
+    /// The usual bound: a third of what one core can do.
+    pub const HANDSHAKES_PER_S: u32 = 500;
 }
 
 /// The tunnels of this node. Cheap to clone.
@@ -64,6 +73,7 @@ struct Inner {
     options: HubOptions,
     sink: Arc<dyn EventSink>,
     live: Mutex<HashMap<Uuid, Line>>,
+    gate: Gate,
     /// Someone left; the drain waits for the last.
     left: Notify,
     /// Set once the sessions of an earlier run of this node were ended.
@@ -71,6 +81,9 @@ struct Inner {
     /// Ends that the database was not there to hear of. When there are too many, the next
     /// session of each gateway, or this node's next start, ends theirs.
     owed: Mutex<Vec<Ending>>,
+    #[cfg(any(test, feature = "testing"))]
+    between: Option<Arc<dyn super::between::Between>>,
+    admission: Mutex<Admission>,
 }
 
 impl fmt::Debug for Hub {
@@ -122,15 +135,54 @@ impl Orders {
 impl Hub {
     #[must_use]
     pub fn new(options: HubOptions, sink: Arc<dyn EventSink>) -> Self {
-        let inner = Inner {
+        Self { inner: Arc::new(Self::inner(options, sink)) }
+    }
+
+    /// A hub with something between it and its database.
+    #[cfg(any(test, feature = "testing"))]
+    #[must_use]
+    pub fn simulated(
+        options: HubOptions,
+        sink: Arc<dyn EventSink>,
+        between: Arc<dyn super::between::Between>,
+    ) -> Self {
+        let inner = Inner { between: Some(between), ..Self::inner(options, sink) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    fn inner(options: HubOptions, sink: Arc<dyn EventSink>) -> Inner {
+        let admission = Mutex::new(Admission::new(options.handshakes_per_s));
+        Inner {
             options,
             sink,
             live: Mutex::default(),
+            gate: Gate::default(),
             left: Notify::new(),
             begun: OnceCell::new(),
             owed: Mutex::default(),
-        };
-        Self { inner: Arc::new(inner) }
+            admission,
+            #[cfg(any(test, feature = "testing"))]
+            between: None,
+        }
+    }
+
+    /// Waits for work on the database. Every such wait of a hub and its sessions is here,
+    /// so that a simulation can let time pass around it and let it fail. The work lies on
+    /// the heap while it lasts: a session that only listens does not carry its size.
+    pub(super) async fn work<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: From<DbError> + Send,
+    {
+        let work = Box::pin(work);
+        #[cfg(any(test, feature = "testing"))]
+        if let Some(between) = &self.inner.between {
+            return super::between::work(&**between, work).await;
+        }
+        work.await
     }
 
     /// Gateways this node holds a line to.
@@ -149,7 +201,7 @@ impl Hub {
         let watching = async {
             loop {
                 tokio::select! {
-                    heard = hints.recv() => self.on_hint(heard).await,
+                    biased;
                     _ = look.tick() => {
                         if told_alive.is_none_or(|at| at.elapsed() >= NODE_HEARTBEAT) {
                             told_alive = self.tell_alive().await.then(Instant::now);
@@ -157,6 +209,7 @@ impl Hub {
                         self.look_at_all().await;
                         self.write_owed_ends().await;
                     }
+                    heard = hints.recv() => self.on_hint(heard).await,
                 }
             }
         };
@@ -167,7 +220,7 @@ impl Hub {
 
     /// Writes an end down, now or when the database is there again.
     pub(super) async fn write_end(&self, ending: Ending) {
-        if let Err(error) = ending.write(self.db()).await {
+        if let Err(error) = self.work(ending.write(self.db())).await {
             let gateway_id = ending.identity.gateway_id;
             tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel is not written yet");
             let mut owed = self.owed();
@@ -179,7 +232,7 @@ impl Hub {
 
     async fn write_owed_ends(&self) {
         while let Some(ending) = { self.owed().pop() } {
-            if ending.write(self.db()).await.is_err() {
+            if self.work(ending.write(self.db())).await.is_err() {
                 self.owed().push(ending);
                 return;
             }
@@ -199,6 +252,9 @@ impl Hub {
                 }
             }
             Ok(heard) if heard.topic == health::TOPIC => {
+                if let Some(gateway_id) = heard.subject {
+                    self.gate().note_change(gateway_id);
+                }
                 let held = heard.subject.filter(|id| self.lines().contains_key(id));
                 if let Some(gateway_id) = held {
                     self.look_at(&[gateway_id]).await;
@@ -216,7 +272,10 @@ impl Hub {
             self.begin_node().await?;
             sql::sessions::node_lives(self.db().pool(), self.node()).await
         };
-        told.await.inspect_err(|error| tracing::debug!(%error, "node heartbeat missed")).is_ok()
+        self.work(told)
+            .await
+            .inspect_err(|error| tracing::debug!(%error, "node heartbeat missed"))
+            .is_ok()
     }
 
     async fn look_at_all(&self) {
@@ -224,17 +283,18 @@ impl Hub {
         if !held.is_empty() {
             self.look_at(&held).await;
         }
-        if let Err(error) = self.end_overdue().await {
+        if let Err(error) = self.work(self.end_overdue()).await {
             tracing::debug!(%error, "overdue commands were not ended");
         }
     }
 
     async fn look_at(&self, gateways: &[Uuid]) {
-        let looks = match sql::sessions::look(self.db().pool(), gateways).await {
+        let looks = match self.work(sql::sessions::look(self.db().pool(), gateways)).await {
             Ok(looks) => looks,
             // Sessions meet the database themselves when they have something to store.
             Err(error) => return tracing::debug!(%error, "the hub could not look"),
         };
+        let mut told = Vec::new();
         for look in looks {
             let lines = self.lines();
             let Some(line) = lines.get(&look.gateway_id) else { continue };
@@ -244,10 +304,25 @@ impl Hub {
                 line.order(superseded());
             } else if look.mode != line.mode {
                 line.order(End::of(close::RESYNC, "this gateway's mode changed"));
+            } else if look.is_rotation_asked {
+                line.order(End::of(close::ROTATE, "make a new key and come back with it"));
+                told.push((look.company, look.gateway_id));
             } else if look.has_queued {
                 line.wake.notify_one();
             }
         }
+        for (company, gateway_id) in told {
+            if let Err(error) = self.write_told(company, gateway_id).await {
+                tracing::debug!(gateway.id = %gateway_id, %error, "told again later");
+            }
+        }
+    }
+
+    /// A gateway that was told to change its key is not told again.
+    async fn write_told(&self, company: CompanyId, gateway_id: Uuid) -> Result<(), DbError> {
+        let mut act = self.db().begin(&Actor::system(company, "hub")).await?;
+        sql::keys::tell_rotation(act.connection(), company, gateway_id).await?;
+        act.commit().await
     }
 
     /// Ends queued commands past their deadline, of shops that are away too.
@@ -263,13 +338,13 @@ impl Hub {
     }
 
     async fn drain(&self) {
-        let end = End::of(close::DRAIN, "the server stops: connect again");
         let gone = async {
             loop {
                 // Asked for before the look, so that a leaving between the two is noticed.
                 let left = self.inner.left.notified();
-                for line in self.lines().values() {
-                    line.order(end.clone());
+                // Each in its turn, so that they do not all come back in one moment.
+                for (place, line) in self.lines().values().enumerate() {
+                    line.order(self.stops(place));
                 }
                 if self.lines().is_empty() {
                     return;
@@ -323,14 +398,31 @@ impl Hub {
     /// No session is opened by a node that stops, or before the node's past is settled.
     pub(super) async fn ready(&self) -> Result<(), End> {
         if self.inner.options.stop.is_cancelled() {
-            return Err(End::of(close::DRAIN, "the server stops: connect again"));
+            return Err(self.stops(0));
         }
-        self.begin_node().await.map_err(|error| End::of_db(&error))
+        self.admission().ask(Instant::now()).map_err(|wait| {
+            End::come_back(close::OVERLOAD, "too many connect at once: come back later", wait)
+        })?;
+        self.work(self.begin_node()).await.map_err(|error| End::of_db(&error))
+    }
+
+    fn stops(&self, place: usize) -> End {
+        let turn = self.admission().turn(place);
+        End::come_back(close::DRAIN, "the server stops: connect again", turn)
+    }
+
+    fn admission(&self) -> std::sync::MutexGuard<'_, Admission> {
+        // Nothing panics while it is held.
+        self.inner.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn begin_node(&self) -> Result<(), DbError> {
         let begin = || sql::sessions::node_begins(self.db().pool(), self.node());
         self.inner.begun.get_or_try_init(begin).await.copied()
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(super) fn db(&self) -> &Db {
@@ -347,6 +439,10 @@ impl Hub {
 
     pub(super) fn node(&self) -> &str {
         &self.inner.options.node
+    }
+
+    pub(super) fn versions(&self) -> Versions {
+        self.inner.options.versions
     }
 
     pub(super) fn heartbeat(&self) -> Duration {

@@ -48,11 +48,6 @@ async fn lease_in(
     let (company, gateway_id) = (identity.company, identity.gateway_id);
     let db_end = |error: DbError| End::of_db(&error);
     let locked = lock_mine(act, identity, generation).await?;
-    let expired =
-        sql::outbox::expire(act.connection(), company, gateway_id).await.map_err(db_end)?;
-    if expired > 0 {
-        act.hint(STATES_TOPIC, Some(gateway_id));
-    }
     if locked.mode != "normal" || room.commands == 0 {
         return Ok(Leased::default());
     }

@@ -12,8 +12,13 @@
 //! [`record_health`], [`record_notice`], [`record_report`].
 
 mod accept;
+mod admission;
+#[cfg(any(test, feature = "testing"))]
+pub mod between;
+mod bulk;
 mod end;
 pub mod enrol;
+mod gate;
 mod health;
 mod hub;
 mod inquiry;
@@ -23,6 +28,7 @@ mod model;
 pub mod outbox;
 pub mod pages;
 mod reasons;
+pub mod rotate;
 mod session;
 mod sql;
 mod wire;
@@ -31,7 +37,8 @@ mod wire;
 mod tests;
 
 pub use end::Ended;
-pub use health::{record_health, record_notice};
+pub use gate::Caller;
+pub use health::{record_health, record_notice, tell_served};
 pub use hub::{Hub, HubOptions};
 pub use intake::{EventSink, Origin, Taken};
 pub use model::{Kind, Policy, Reported, State, Suspicion};

@@ -1,6 +1,7 @@
 //! Words and rules of gateways, without I/O: what states a command has and which may
 //! follow which, and where two logs resume when a gateway comes back.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use fournil_protocol::event;
 use fournil_protocol::hello::Hello;
 use uuid::Uuid;
@@ -37,6 +38,7 @@ words! {
         ReadClock = "read_clock",
         ReadStatus = "read_status",
         Cancel = "cancel",
+        Diagnostics = "diagnostics",
     }
 }
 
@@ -83,29 +85,33 @@ impl State {
 
     /// The same rule as `command_may_pass` in the database; a test compares the two.
     #[must_use]
-    pub fn may_pass(self, to: Self) -> bool {
+    pub fn may_pass(self, to: Self, policy: Policy) -> bool {
         use State::{
             Cancelled, Delivered, Done, Expired, Failed, InDoubt, Leased, Queued, Started,
             Unsupported,
         };
-        if self == to {
-            return true;
-        }
+        let may_repeat = policy == Policy::Repeatable;
+        // What was lost in the air is asked again, or wondered about.
+        let lost = if may_repeat { Queued } else { InDoubt };
         match self {
+            _ if self == to => true,
             Queued => matches!(to, Leased | Expired | Cancelled),
-            Leased => true,
+            Leased => to != InDoubt || !may_repeat,
             Delivered => {
-                matches!(to, Started | Done | Failed | Expired | Cancelled | InDoubt | Unsupported)
+                to == lost
+                    || matches!(to, Started | Done | Failed | Expired | Cancelled | Unsupported)
             }
-            Started => matches!(to, Done | Failed | Expired | Cancelled | InDoubt),
-            InDoubt => matches!(to, Done | Failed | Expired | Cancelled | Unsupported),
+            Started => to == lost || matches!(to, Done | Failed | Expired | Cancelled),
+            InDoubt => {
+                !may_repeat && matches!(to, Done | Failed | Expired | Cancelled | Unsupported)
+            }
             Done | Failed | Expired | Cancelled | Unsupported => false,
         }
     }
 
     /// The state a report leads to from this one; `None` when the report changes nothing.
     #[must_use]
-    pub fn after_report(self, told: event::CommandState) -> Option<Self> {
+    pub fn after_report(self, told: event::CommandState, policy: Policy) -> Option<Self> {
         use event::CommandState as Told;
         let to = match told {
             Told::Unknown => return None,
@@ -117,12 +123,81 @@ impl State {
             Told::Failed => Self::Failed,
             Told::Expired => Self::Expired,
             Told::Cancelled => Self::Cancelled,
+            // The shop has settled it and will not try that id again.
+            Told::InDoubt if policy == Policy::Repeatable => Self::Failed,
             Told::InDoubt => Self::InDoubt,
             Told::Unsupported => Self::Unsupported,
         };
         // A report on a queued command: the shop has it, so this cloud was set back.
         let from = if self == Self::Queued { Self::Leased } else { self };
-        (!self.is_final() && from.may_pass(to)).then_some(to)
+        (!self.is_final() && from.may_pass(to, policy)).then_some(to)
+    }
+
+    /// Where a command stands that a person no longer waits for; `None` when that is for
+    /// the shop to say, or was said.
+    #[must_use]
+    pub const fn given_up(self, policy: Policy) -> Option<Self> {
+        match (self, policy) {
+            (Self::Queued, _)
+            | (Self::Leased | Self::Delivered | Self::Started, Policy::Repeatable) => {
+                Some(Self::Cancelled)
+            }
+            (Self::Leased | Self::Delivered | Self::Started, _) => Some(Self::InDoubt),
+            _ => None,
+        }
+    }
+}
+
+/// A command whose shop should have answered by then is overdue.
+const ANSWER_PATIENCE: TimeDelta = TimeDelta::minutes(2);
+/// The same for one that may begin at any time.
+const ANSWER_PATIENCE_OPEN: TimeDelta = TimeDelta::hours(1);
+
+/// Since when an open command is overdue: the shop was to answer and has not. One that is
+/// queued expires by itself and never is.
+#[must_use]
+pub(super) fn overdue_since(
+    state: State,
+    leased_at: Option<DateTime<Utc>>,
+    not_after: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if !matches!(state, State::Leased | State::Delivered | State::Started) {
+        return None;
+    }
+    let since = match not_after {
+        Some(not_after) => not_after + ANSWER_PATIENCE,
+        None => leased_at? + ANSWER_PATIENCE_OPEN,
+    };
+    (since <= now).then_some(since)
+}
+
+/// How near the end of a certificate is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Far,
+    /// In so many days: time to renew it in peace.
+    Soon(i64),
+    /// In so many days: gateways are about to stay outside.
+    Near(i64),
+    Over,
+}
+
+impl Expiry {
+    const SOON_DAYS: i64 = 30;
+    const NEAR_DAYS: i64 = 7;
+
+    pub(super) fn of(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        let days = (until - now).num_days();
+        if until <= now {
+            Self::Over
+        } else if days < Self::NEAR_DAYS {
+            Self::Near(days)
+        } else if days < Self::SOON_DAYS {
+            Self::Soon(days)
+        } else {
+            Self::Far
+        }
     }
 }
 
@@ -165,6 +240,8 @@ pub(super) struct Known {
     pub(super) up: Option<KnownUp>,
     /// The epoch the gateway names was followed once and closed.
     pub(super) is_closed_epoch: bool,
+    /// This boot was here before, and another one since.
+    pub(super) is_boot_back: bool,
     /// A person enrolled or cleared this gateway since its last Hello: what it says now
     /// is how it is.
     pub(super) is_trusted: bool,
@@ -219,6 +296,8 @@ words! {
         IncarnationBack = "incarnation-back",
         /// One start counter, two boots of a machine.
         TwoBoots = "two-boots",
+        /// A boot came back after another one: two machines take each other's place.
+        BootBack = "boot-back",
         /// A journal that was given up came back.
         OldJournal = "old-journal",
         /// The cloud has more events than the journal ever held.
@@ -278,6 +357,9 @@ fn suspect(known: &Known, hello: &Hello) -> Option<Suspicion> {
     if is_same_start && hello.boot_id != known.boot_id {
         return Some(Suspicion::TwoBoots);
     }
+    if known.is_boot_back {
+        return Some(Suspicion::BootBack);
+    }
     if followed.is_some_and(|up| up.durable > hello.up.last) {
         return Some(Suspicion::JournalBehind);
     }
@@ -285,6 +367,27 @@ fn suspect(known: &Known, hello: &Hello) -> Option<Suspicion> {
     let is_same_place = head.epoch == hello.up.epoch && head.seq == hello.up.last;
     let is_told = !head.hash.is_empty() && !hello.up.head_hash.is_empty();
     (is_same_place && is_told && head.hash != hello.up.head_hash).then_some(Suspicion::Fork)
+}
+
+/// How the clock of a shop's box stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClockState {
+    Right,
+    Warn,
+    Alarm,
+}
+
+/// From here on the box should be looked after, and from here on at once, milliseconds.
+const CLOCK_WARN_MS: u64 = 2_000;
+const CLOCK_ALARM_MS: u64 = 60_000;
+
+/// Judges our time minus the box's.
+pub(super) const fn clock_state(offset_ms: i64) -> ClockState {
+    match offset_ms.unsigned_abs() {
+        CLOCK_ALARM_MS.. => ClockState::Alarm,
+        CLOCK_WARN_MS.. => ClockState::Warn,
+        _ => ClockState::Right,
+    }
 }
 
 #[cfg(test)]
@@ -310,6 +413,7 @@ mod tests {
             head: Head { epoch: 7, seq: 100, hash: vec![3; 32] },
             up: Some(KnownUp { epoch: 7, durable: 90 }),
             is_closed_epoch: false,
+            is_boot_back: false,
             is_trusted: false,
             down_epoch: 9,
             down_next: 6,
@@ -386,6 +490,8 @@ mod tests {
         assert_eq!(suspicion(&known(), &boots), Some(Suspicion::TwoBoots));
         let restarted = Hello { incarnation: 6, boot_id: vec![2; 16], ..hello() };
         assert_eq!(suspicion(&known(), &restarted), None);
+        let alternating = Known { is_boot_back: true, ..known() };
+        assert_eq!(suspicion(&alternating, &restarted), Some(Suspicion::BootBack));
         let closed = Known { is_closed_epoch: true, ..known() };
         assert_eq!(suspicion(&closed, &hello()), Some(Suspicion::OldJournal));
         let ahead = Known { up: Some(KnownUp { epoch: 7, durable: 101 }), ..known() };
@@ -396,15 +502,56 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_told_of_from_thirty_days_and_loudly_from_seven() {
+        let until = crate::time::instant(1_795_000_000_000);
+        let left = |hours| Expiry::of(until, until - chrono::TimeDelta::hours(hours));
+        assert_eq!(left(30 * 24), Expiry::Far);
+        assert_eq!(left(30 * 24 - 1), Expiry::Soon(29));
+        assert_eq!(left(7 * 24), Expiry::Soon(7));
+        assert_eq!(left(7 * 24 - 1), Expiry::Near(6));
+        assert_eq!(left(1), Expiry::Near(0));
+        assert_eq!(left(0), Expiry::Over);
+    }
+
+    #[test]
     fn reports_move_a_command_forward_only() {
         use event::CommandState as Told;
-        assert_eq!(State::Leased.after_report(Told::Waiting), Some(State::Delivered));
-        assert_eq!(State::Started.after_report(Told::Waiting), Some(State::Started));
-        assert_eq!(State::Queued.after_report(Told::Done), Some(State::Done));
-        assert_eq!(State::Done.after_report(Told::InDoubt), None);
-        assert_eq!(State::InDoubt.after_report(Told::Started), None);
-        assert_eq!(State::InDoubt.after_report(Told::Done), Some(State::Done));
-        assert_eq!(State::InDoubt.after_report(Told::Expired), Some(State::Expired));
-        assert_eq!(State::Started.after_report(Told::Unknown), None);
+        let after = |from: State, told| from.after_report(told, Policy::Ask);
+        assert_eq!(after(State::Leased, Told::Waiting), Some(State::Delivered));
+        assert_eq!(after(State::Started, Told::Waiting), Some(State::Started));
+        assert_eq!(after(State::Queued, Told::Done), Some(State::Done));
+        assert_eq!(after(State::Done, Told::InDoubt), None);
+        assert_eq!(after(State::InDoubt, Told::Started), None);
+        assert_eq!(after(State::InDoubt, Told::Done), Some(State::Done));
+        assert_eq!(after(State::InDoubt, Told::Expired), Some(State::Expired));
+        assert_eq!(after(State::Started, Told::Unknown), None);
+        let doubted = State::Started.after_report(Told::InDoubt, Policy::Repeatable);
+        assert_eq!(doubted, Some(State::Failed), "no doubt about what may happen twice");
+    }
+
+    #[test]
+    fn a_command_is_overdue_when_the_shop_should_have_answered() {
+        let at = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+        let since = |state, not_after, now| overdue_since(state, Some(at(0)), not_after, at(now));
+        assert_eq!(since(State::Delivered, Some(at(10)), 11), None);
+        assert_eq!(since(State::Delivered, Some(at(10)), 12), Some(at(12)));
+        assert_eq!(since(State::Started, None, 59), None);
+        assert_eq!(since(State::Leased, None, 61), Some(at(60)));
+        assert_eq!(since(State::Queued, Some(at(10)), 90), None, "it expires by itself");
+        assert_eq!(since(State::InDoubt, Some(at(10)), 90), None);
+    }
+
+    #[test]
+    fn what_is_given_up_ends_as_is_true() {
+        for policy in Policy::ALL {
+            for state in State::ALL {
+                if let Some(to) = state.given_up(*policy) {
+                    assert!(state.may_pass(to, *policy), "{state:?} to {to:?}");
+                }
+            }
+        }
+        assert_eq!(State::Delivered.given_up(Policy::AtMostOnce), Some(State::InDoubt));
+        assert_eq!(State::Delivered.given_up(Policy::Repeatable), Some(State::Cancelled));
+        assert_eq!(State::InDoubt.given_up(Policy::Ask), None);
     }
 }

@@ -5,11 +5,12 @@ use chrono::{DateTime, Utc};
 use fournil_protocol::command::{self, Body, Command};
 use fournil_protocol::event::{CommandReport, CommandState};
 use fournil_protocol::limits::COMMAND_BYTES_MAX;
+use fournil_protocol::words;
 use prost::Message;
 use uuid::Uuid;
 
 use super::health::add_cloud_notice;
-use super::model::{Kind, Policy, Reported, State};
+use super::model::{Kind, Policy, Reported, State, overdue_since};
 use super::sql;
 use super::sql::outbox::SourceCommand;
 use crate::db::{Act, CompanyId, DbError, Scope};
@@ -130,23 +131,64 @@ pub async fn cancel(act: &mut Act, command_id: Uuid) -> Result<CancelOutcome, Db
             Ok(CancelOutcome::Cancelled)
         }
         State::Leased | State::Delivered if row.kind != Kind::Cancel => {
-            let body = Body::Cancel(command::Cancel { command_id: command_id.as_bytes().to_vec() });
-            let new = NewCommand {
-                gateway_id: row.gateway_id,
-                device: "",
-                title: "",
-                body,
-                not_after: None,
-                source_kind: "command",
-                source_id: command_id,
-                purpose: "cancel",
-                copy_of: None,
-            };
-            enqueue(act, new).await?;
+            ask_to_leave(act, row.gateway_id, command_id).await?;
             Ok(CancelOutcome::Asked)
         }
         other => Ok(CancelOutcome::TooLate(other)),
     }
+}
+
+/// Asks the shop not to begin a command.
+async fn ask_to_leave(act: &mut Act, gateway_id: Uuid, command_id: Uuid) -> Result<(), DbError> {
+    let body = Body::Cancel(command::Cancel { command_id: command_id.as_bytes().to_vec() });
+    let new = NewCommand {
+        gateway_id,
+        device: "",
+        title: "",
+        body,
+        not_after: None,
+        source_kind: "command",
+        source_id: command_id,
+        purpose: "cancel",
+        copy_of: None,
+    };
+    enqueue(act, new).await.map(drop)
+}
+
+/// What came of giving a command up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveUpOutcome {
+    /// Nobody waits for it any more; where that leaves it.
+    GivenUp(State),
+    /// The shop still has time to answer.
+    NotOverdue,
+    /// It ended, or only a doubt is left.
+    TooLate(State),
+    NotFound,
+}
+
+/// A person no longer waits for a shop that should have answered. What may have happened
+/// is doubtful afterwards, and the shop's own word still counts when it comes; should the
+/// shop not have begun, it is asked not to.
+pub async fn give_up(act: &mut Act, command_id: Uuid) -> Result<GiveUpOutcome, DbError> {
+    let company = act.company();
+    let Some(row) = sql::outbox::lock_command(act.connection(), company, command_id).await? else {
+        return Ok(GiveUpOutcome::NotFound);
+    };
+    let Some(state) = row.state.given_up(row.policy) else {
+        return Ok(GiveUpOutcome::TooLate(row.state));
+    };
+    if overdue_since(row.state, row.leased_at, row.not_after, act.now()).is_none() {
+        return Ok(GiveUpOutcome::NotOverdue);
+    }
+    let by = act.actor().label.clone();
+    let step = plain_step(state, "person-gave-up", &by);
+    sql::outbox::step(act.connection(), company, command_id, &step).await?;
+    if row.kind != Kind::Cancel {
+        ask_to_leave(act, row.gateway_id, command_id).await?;
+    }
+    act.hint(STATES_TOPIC, Some(row.gateway_id));
+    Ok(GiveUpOutcome::GivenUp(state))
 }
 
 /// A person saw the paper, or did not.
@@ -219,16 +261,21 @@ pub async fn record_report(
         return Ok(None);
     };
     let told = CommandState::try_from(report.state).unwrap_or(CommandState::Unknown);
-    let Some(state) = row.state.after_report(told) else { return Ok(None) };
+    let Some(state) = row.state.after_report(told, row.policy) else { return Ok(None) };
     if row.state == State::Queued {
-        sql::outbox::pass(act.connection(), company, command_id, State::Leased, "gateway").await?;
+        sql::outbox::take_unasked(act.connection(), company, command_id).await?;
     }
+    let said = Said::of(&row, state, report);
+    if said.is_broken_promise {
+        add_cloud_notice(act, gateway_id, "attempted-twice", &command_id.to_string()).await?;
+    }
+    let state = said.state;
     let step = sql::outbox::Step {
         state,
-        reason: &report.reason,
+        reason: said.reason,
         detail: &report.detail,
-        evidence: i16::try_from(report.evidence).unwrap_or(0).clamp(0, 4),
-        attempt: i32::try_from(report.attempt).unwrap_or(i32::MAX),
+        evidence: said.evidence,
+        attempt: said.attempt,
         by: "gateway",
     };
     sql::outbox::step(act.connection(), company, command_id, &step).await?;
@@ -243,6 +290,40 @@ pub async fn record_report(
     }))
 }
 
+/// A report as far as it can be true: what a shop that broke its word says is not lost
+/// for that, and is not believed beyond what can be.
+struct Said<'r> {
+    state: State,
+    reason: &'r str,
+    evidence: i16,
+    attempt: i32,
+    /// It began more than once what may begin once.
+    is_broken_promise: bool,
+}
+
+impl<'r> Said<'r> {
+    fn of(row: &sql::outbox::CommandRow, state: State, report: &'r CommandReport) -> Self {
+        let attempt = i32::try_from(report.attempt).unwrap_or(i32::MAX);
+        let is_broken_promise = row.policy == Policy::AtMostOnce && attempt > 1;
+        let proves = matches!(state, State::Started | State::Done | State::Failed | State::InDoubt);
+        let evidence =
+            if proves { i16::try_from(report.evidence).unwrap_or(0).clamp(0, 4) } else { 0 };
+        // Called printed, and nothing says so.
+        let is_unproven = row.kind == Kind::Print && state == State::Done && evidence == 0;
+        Self {
+            state: if is_unproven { State::InDoubt } else { state },
+            reason: if is_unproven { words::NO_PROOF } else { &report.reason },
+            evidence,
+            attempt: match (is_broken_promise, state) {
+                (true, _) => 1,
+                (false, State::Started) => attempt.max(1),
+                (false, _) => attempt,
+            },
+            is_broken_promise,
+        }
+    }
+}
+
 const fn plain_step<'s>(state: State, reason: &'s str, by: &'s str) -> sql::outbox::Step<'s> {
     sql::outbox::Step { state, reason, detail: "", evidence: 0, attempt: 0, by }
 }
@@ -254,6 +335,7 @@ const fn kind_and_policy(body: &Body) -> (Kind, Policy) {
         Body::ReadClock(_) => (Kind::ReadClock, Policy::Repeatable),
         Body::ReadStatus(_) => (Kind::ReadStatus, Policy::Repeatable),
         Body::Cancel(_) => (Kind::Cancel, Policy::Repeatable),
+        Body::SendDiagnostics(_) => (Kind::Diagnostics, Policy::Repeatable),
     }
 }
 

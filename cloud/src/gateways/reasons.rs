@@ -1,6 +1,6 @@
 //! The shop's machine words, in words for people: what is wrong and what to do.
 
-use fournil_protocol::words;
+use fournil_protocol::{close, words};
 
 use super::model::State;
 use crate::i18n::Message;
@@ -48,6 +48,11 @@ pub fn reason_text(reason: &str) -> Message {
         words::JOURNAL_WRITE_ERROR => "gateways-reason-journal-write-error",
         words::JOURNAL_RECOVERED => "gateways-reason-journal-recovered",
         words::COMMAND_MALFORMED => "gateways-reason-command-malformed",
+        words::TRANSFER_SENDING => "gateways-reason-transfer-sending",
+        words::TRANSFER_UNEXPECTED => "gateways-reason-transfer-unexpected",
+        words::TRANSFER_TOO_LARGE => "gateways-reason-transfer-too-large",
+        words::TRANSFER_TOO_MANY => "gateways-reason-transfer-too-many",
+        words::TRANSFER_CORRUPT => "gateways-reason-transfer-corrupt",
         // What the cloud itself finds.
         "journal-lost" => "gateways-reason-journal-lost",
         "events-lost" => "gateways-reason-events-lost",
@@ -55,9 +60,35 @@ pub fn reason_text(reason: &str) -> Message {
         "gateway-revoked" => "gateways-reason-gateway-revoked",
         "person-said-done" => "gateways-reason-person-said-done",
         "person-said-not-done" => "gateways-reason-person-said-not-done",
+        "person-gave-up" => "gateways-reason-person-gave-up",
+        "attempted-twice" => "gateways-reason-attempted-twice",
         "clone-suspected" => "gateways-reason-clone-suspected",
         "report-unknown-command" | "report-without-command" => "gateways-reason-unknown-command",
         other => return Message::new("gateways-reason-other").with("code", other),
+    };
+    Message::new(id)
+}
+
+/// Why a session ended. Code 0 is a line that was simply gone; none at all, a server that
+/// stopped without a word. A code this build does not know is shown as it is.
+pub(super) fn close_text(code: Option<u16>) -> Message {
+    let id = match code {
+        None => "gateways-close-server-lost",
+        Some(0) => "gateways-close-line-lost",
+        Some(close::DRAIN) => "gateways-close-drain",
+        Some(close::SUPERSEDED) => "gateways-close-superseded",
+        Some(close::HEARTBEAT_LOST) => "gateways-close-heartbeat-lost",
+        Some(close::SLOW_CONSUMER) => "gateways-close-slow-consumer",
+        Some(close::RESYNC) => "gateways-close-resync",
+        Some(close::OVERLOAD) => "gateways-close-overload",
+        Some(close::MALFORMED) => "gateways-close-malformed",
+        Some(close::UNAVAILABLE) => "gateways-close-unavailable",
+        Some(close::REVOKED) => "gateways-close-revoked",
+        Some(close::UNKNOWN_KEY) => "gateways-close-unknown-key",
+        Some(close::CLONE) => "gateways-close-clone",
+        Some(close::VERSION) => "gateways-close-version",
+        Some(close::SUSPENDED) => "gateways-close-suspended",
+        Some(other) => return Message::new("gateways-close-other").with("code", other),
     };
     Message::new(id)
 }
@@ -107,6 +138,20 @@ pub(super) const fn state_badge(state: State, has_reason: bool) -> &'static str 
 mod tests {
     use super::*;
     use crate::i18n::Catalogue;
+
+    #[test]
+    fn every_end_of_a_session_has_a_text_of_its_own() {
+        let texts = Catalogue::load().expect("texts");
+        let unknown = close_text(Some(4999)).id;
+        let known = close::ALL.iter().map(|code| Some(*code)).chain([None, Some(0)]);
+        let ids: Vec<&str> = known.map(|code| close_text(code).id).collect();
+        for id in &ids {
+            assert_ne!(*id, unknown, "a code is shown as it stands");
+            assert!(texts.has(id), "{id} has no French");
+        }
+        let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
+        assert_eq!(distinct.len(), close::ALL.len() + 2);
+    }
 
     #[test]
     fn every_word_of_the_shop_has_a_text() {

@@ -10,14 +10,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use fournil_protocol::frame::{Ack, Commands, Events, Kind, Ping, Pong};
 use fournil_protocol::hello::{Challenge, Hello, Mode, Welcome};
-use fournil_protocol::{VERSION_MAX, VERSION_MIN, close, limits};
+use fournil_protocol::{VERSION_BULK, close, limits, words};
 use prost::Message as _;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::accept::{self, Opened, Outcome, Place};
+use super::bulk;
 use super::end::{End, Ended, Ending};
+use super::gate::{Asked, Caller, Proven};
 use super::hub::{Held, Hub};
 use super::lease::{self, Room};
 use super::model::Identity;
@@ -26,15 +28,20 @@ use super::{inquiry, intake};
 
 /// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// Transfers of one gateway at a time.
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const TRANSFERS_MAX: u32 = limits::TRANSFERS_OPEN_MAX as u32;
 /// Frames of events put into one transaction when they have already arrived.
 const FRAMES_PER_COMMIT_MAX: usize = 16;
 
 impl Hub {
     /// Serves one tunnel until it ends.
-    pub async fn serve<S: Socket>(&self, socket: S, peer: &str) -> Ended {
+    pub async fn serve<S: Socket>(&self, socket: S, caller: impl Into<Caller>) -> Ended {
+        let caller = caller.into();
+        let peer = &caller.peer;
         let mut wire = Wire::new(socket);
         let mut known = None;
-        let Err(end) = converse(self, &mut wire, peer, &mut known).await;
+        let Err(end) = converse(self, &mut wire, &caller, &mut known).await;
         wire.say_goodbye(&end).await;
         let gateway_id = known.as_ref().map(|begun: &Begun| begun.identity.gateway_id);
         if let Some(Begun { identity, generation, heard_at }) = known {
@@ -42,11 +49,16 @@ impl Hub {
             self.write_end(Ending { identity, generation, heard_at, end: end.clone() }).await;
             self.let_go(gateway_id, generation);
         }
-        tracing::info!(
-            gateway.id = gateway_id.map(tracing::field::display),
-            tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
-            "tunnel ended"
-        );
+        if gateway_id.is_none() && end.code == close::OVERLOAD {
+            // A flood must not fill the log too.
+            tracing::debug!(tunnel.reason = %end.reason, tunnel.peer = %peer, "turned away");
+        } else {
+            tracing::info!(
+                gateway.id = gateway_id.map(tracing::field::display),
+                tunnel.code = end.code, tunnel.reason = %end.reason, tunnel.peer = %peer,
+                "tunnel ended"
+            );
+        }
         Ended { gateway_id, code: end.code, reason: end.reason }
     }
 }
@@ -62,15 +74,15 @@ struct Begun {
 async fn converse<S: Socket>(
     hub: &Hub,
     wire: &mut Wire<S>,
-    peer: &str,
+    caller: &Caller,
     known: &mut Option<Begun>,
 ) -> Result<std::convert::Infallible, End> {
     hub.ready().await?;
     let nonce = nonce()?;
     wire.send(Kind::Challenge(Challenge {
         nonce: nonce.to_vec(),
-        version_min: VERSION_MIN,
-        version_max: VERSION_MAX,
+        version_min: hub.versions().min,
+        version_max: hub.versions().max,
         server_time_ms: hub.now_ms(),
     }))
     .await?;
@@ -80,11 +92,22 @@ async fn converse<S: Socket>(
     let hello = match opening {
         Opening::Hello(hello) => hello,
         Opening::Inquiry(inquiry) => {
-            return Err(inquiry::answer(hub, wire, &nonce, inquiry).await?);
+            return Err(inquiry::answer(hub, wire, caller, &nonce, inquiry).await?);
         }
     };
-    let identity = accept::identify(hub.db(), hub.public_name(), &nonce, &hello).await?;
-    let place = Place { node: hub.node(), peer };
+    let asked = Asked {
+        caller,
+        versions: hub.versions(),
+        public_name: hub.public_name(),
+        nonce: &nonce,
+        hello: &hello,
+        now: hub.now(),
+    };
+    let identifying = hub.gate().identify(hub.db(), &asked);
+    let Proven { identity, public_key } = hub.work(identifying).await?;
+    let peer = &caller.peer;
+    let certificate_until = caller.certificate.as_ref().map(|certificate| certificate.until);
+    let place = Place { node: hub.node(), peer, public_key: &public_key, certificate_until };
     let opened = open(hub, wire, &identity, &hello, place).await?;
     let begun = known.insert(Begun {
         identity: identity.clone(),
@@ -113,7 +136,7 @@ async fn open<S: Socket>(
 ) -> Result<Opened, End> {
     let mut alive_since = None;
     loop {
-        match accept::open(hub.db(), identity, hello, place, alive_since).await? {
+        match hub.work(accept::open(hub.db(), identity, hello, place, alive_since)).await? {
             Outcome::Opened(opened) => return Ok(opened),
             Outcome::Suspect { generation } => {
                 wire.proof_of_life(&nonce()?).await?;
@@ -138,6 +161,8 @@ struct Live<'s, S> {
     held: Held,
     identity: &'s Identity,
     opened: Opened,
+    /// The version both sides speak.
+    version: u32,
     /// What the gateway is ready to hold unconfirmed.
     window: Room,
     /// Sequence and bytes of commands sent and not confirmed.
@@ -166,6 +191,7 @@ impl<'s, S: Socket> Live<'s, S> {
             held,
             identity,
             opened,
+            version: hello.version,
             window: Room {
                 commands: bounded(hello.down_window_commands, limits::DOWN_WINDOW_COMMANDS),
                 bytes: bounded(hello.down_window_bytes, limits::DOWN_WINDOW_BYTES),
@@ -184,7 +210,7 @@ impl<'s, S: Socket> Live<'s, S> {
             u32::try_from(self.hub.heartbeat().as_millis()).unwrap_or(limits::HEARTBEAT_MS_DEFAULT);
         self.wire
             .send(Kind::Welcome(Welcome {
-                version: VERSION_MAX,
+                version: self.version,
                 session_generation: self.opened.generation,
                 up_epoch: self.opened.up_epoch,
                 up_durable: self.opened.up_durable,
@@ -195,6 +221,7 @@ impl<'s, S: Socket> Live<'s, S> {
                 up_window_events: limits::UP_WINDOW_EVENTS,
                 up_window_bytes: limits::UP_WINDOW_BYTES,
                 mode: self.opened.mode as i32,
+                transfers_max: if self.takes_transfers() { TRANSFERS_MAX } else { 0 },
             }))
             .await?;
         if self.opened.mode != Mode::Normal {
@@ -202,7 +229,8 @@ impl<'s, S: Socket> Live<'s, S> {
         }
         if self.opened.down_sent > self.opened.down_durable {
             let (epoch, durable) = (self.opened.down_epoch, self.opened.down_durable);
-            let again = lease::unconfirmed(self.hub.db(), self.identity, epoch, durable).await?;
+            let again = lease::unconfirmed(self.hub.db(), self.identity, epoch, durable);
+            let again = self.hub.work(again).await?;
             self.send_commands(again).await?;
         }
         self.send_new().await
@@ -255,14 +283,38 @@ impl<'s, S: Socket> Live<'s, S> {
             }),
             // Said by a newer gateway, or an answer to our ping: being heard is enough.
             None | Some(Kind::Pong(_)) => Ok(()),
-            Some(
-                Kind::Challenge(_)
-                | Kind::Hello(_)
-                | Kind::Welcome(_)
-                | Kind::Commands(_)
-                | Kind::Inquiry(_)
-                | Kind::Standing(_),
-            ) => Err(End::of(close::MALFORMED, "a frame that has no place in an open session")),
+            Some(said @ (Kind::Offer(_) | Kind::Chunk(_) | Kind::Stop(_)))
+                if self.version >= VERSION_BULK =>
+            {
+                self.on_transfer(&said).await
+            }
+            Some(_) => {
+                Err(End::of(close::MALFORMED, "a frame that has no place in an open session"))
+            }
+        }
+    }
+
+    const fn takes_transfers(&self) -> bool {
+        self.version >= VERSION_BULK && matches!(self.opened.mode, Mode::Normal)
+    }
+
+    /// A chunk is confirmed before anything else is read: the next one comes after that.
+    async fn on_transfer(&mut self, said: &Kind) -> Result<(), End> {
+        let answer = match said {
+            Kind::Offer(offer) if !self.takes_transfers() => {
+                Some(bulk::stop(&offer.transfer_id, words::TRANSFER_UNEXPECTED))
+            }
+            _ if !self.takes_transfers() => None,
+            said => self.hub.work(bulk::take(self.hub.db(), self.identity, said)).await?,
+        };
+        match answer {
+            Some(Kind::Grant(mut grant)) => {
+                let held_us = self.heard.elapsed().as_micros();
+                grant.held_us = u32::try_from(held_us).unwrap_or(u32::MAX);
+                self.wire.send(Kind::Grant(grant)).await
+            }
+            Some(answer) => self.wire.send(answer).await,
+            None => Ok(()),
         }
     }
 
@@ -279,7 +331,8 @@ impl<'s, S: Socket> Live<'s, S> {
             return self.on_events_read_only(&frames).await;
         }
         let (db, sink) = (self.hub.db(), self.hub.sink());
-        let took = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch).await?;
+        let taking = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch);
+        let took = self.hub.work(taking).await?;
         self.wire
             .send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None }))
             .await?;
@@ -297,7 +350,7 @@ impl<'s, S: Socket> Live<'s, S> {
             return Err(End::of(close::OVERLOAD, "more events than may be sent unacknowledged"));
         }
         let generation = self.opened.generation;
-        intake::quarantine(self.hub.db(), self.identity, generation, frames).await
+        self.hub.work(intake::quarantine(self.hub.db(), self.identity, generation, frames)).await
     }
 
     async fn on_ack(&mut self, ack: Ack) -> Result<(), End> {
@@ -308,7 +361,8 @@ impl<'s, S: Socket> Live<'s, S> {
         if durable > self.opened.down_sent {
             return Err(End::of(close::RESYNC, "a command was confirmed that was never sent"));
         }
-        lease::confirm(self.hub.db(), self.identity, self.opened.generation, durable).await?;
+        let generation = self.opened.generation;
+        self.hub.work(lease::confirm(self.hub.db(), self.identity, generation, durable)).await?;
         self.opened.down_durable = durable;
         while self.in_flight.front().is_some_and(|(seq, _)| *seq <= durable) {
             self.in_flight.pop_front();
@@ -333,7 +387,8 @@ impl<'s, S: Socket> Live<'s, S> {
             return Ok(());
         }
         let generation = self.opened.generation;
-        let leased = lease::lease(self.hub.db(), self.identity, generation, room).await?;
+        let leasing = lease::lease(self.hub.db(), self.identity, generation, room);
+        let leased = self.hub.work(leasing).await?;
         self.has_more = leased.has_more;
         self.send_commands(leased.commands).await
     }

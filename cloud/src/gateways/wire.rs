@@ -165,3 +165,29 @@ pub(super) fn read_frame(message: Message) -> Result<Option<Frame>, End> {
         Message::Close(_) => Err(End::gone("the gateway closed the connection")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fournil_protocol::frame::Ping;
+    use tokio::time::Instant;
+    use tokio_tungstenite::WebSocketStream;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_does_not_read_is_given_up() {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let mut wire = Wire::new(WebSocketStream::from_raw_socket(ours, Role::Server, None).await);
+        let mut last_taken = Instant::now();
+        let end = loop {
+            match wire.send(Kind::Ping(Ping { t0_ms: 1 })).await {
+                Ok(()) => last_taken = Instant::now(),
+                Err(end) => break end,
+            }
+        };
+        assert_eq!(end.code, close::SLOW_CONSUMER);
+        assert_eq!(last_taken.elapsed(), SEND_TIMEOUT);
+        drop(theirs);
+    }
+}

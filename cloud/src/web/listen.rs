@@ -22,7 +22,7 @@ use tower::Service;
 use super::peer::Via;
 use super::seat::{Seat, Seats};
 use super::server::Server;
-use super::upgrade::TunnelStream;
+use super::upgrade::{Brought, TunnelStream};
 
 /// Largest request head; a cookie and a long query fit well.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -136,10 +136,12 @@ impl Server {
         tune(&socket);
         let is_tls = tls.is_some();
         let Some(stream) = self.shake_hands(socket, ip, tls).await else { return };
+        let brought = Brought(stream.client_certificate());
         let filtered = warp::service(self.filter.clone());
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(Via { ip, tls: is_tls });
             request.extensions_mut().insert(Arc::clone(&seat));
+            request.extensions_mut().insert(brought.clone());
             filtered.clone().call(request)
         });
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();

@@ -10,6 +10,7 @@
 
 pub(crate) mod assets;
 mod body;
+mod clients;
 mod cookies;
 mod dispatch;
 mod error;
@@ -33,13 +34,14 @@ mod tests;
 mod tls;
 pub mod upgrade;
 
+pub use clients::{ClientAuthority, ClientCertificate, ClientVerifier, Fresh, Issued};
 pub use cookies::{NoRandomness, SESSION_SECONDS, SESSION_SECONDS_MAX, random_token};
 pub use dispatch::Readiness;
 pub use error::{Error, Faults, FieldFault, Result};
 pub use listen::Listener;
 pub use metrics::Metrics;
 pub use page::{NavItem, Page};
-pub use peer::{Network, NetworkError, Proxies};
+pub use peer::{Network, NetworkError, Proxies, caller};
 pub use rate::{Allowance, RateLimits};
 pub use request::{Peer, Request};
 pub use response::Response;

@@ -111,7 +111,7 @@ fn forwarded(text: &str) -> Option<IpAddr> {
 
 /// What counts as one caller: an IPv4 address, or the /64 an IPv6 host may roam in.
 #[must_use]
-pub(super) fn caller(ip: IpAddr) -> IpAddr {
+pub fn caller(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
         IpAddr::V4(ip) => IpAddr::V4(ip),
         IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & (u128::MAX << 64)).into()),

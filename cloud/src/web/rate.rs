@@ -38,13 +38,17 @@ impl RateLimits {
         let room = refill * i32::from(allowance.burst);
         self.with_bucket(key, now, |bucket| {
             let full_at = bucket.full_at.max(now) + refill;
-            let over = full_at - now - room;
-            if over > TimeDelta::zero() {
-                return Err(u64::try_from(over.num_milliseconds()).unwrap_or(1).div_ceil(1000));
-            }
+            over(full_at, now, room)?;
             bucket.full_at = full_at;
             Ok(())
         })
+    }
+
+    /// How many seconds to wait for a token of `key`, taking none.
+    pub fn wait(&self, key: &str, allowance: Allowance, now: DateTime<Utc>) -> Result<(), u64> {
+        let refill = TimeDelta::milliseconds(i64::from(allowance.refill_ms));
+        let room = refill * i32::from(allowance.burst);
+        self.with_bucket(key, now, |bucket| over(bucket.full_at.max(now) + refill, now, room))
     }
 
     /// Fills the bucket of `key` again, after a success.
@@ -69,6 +73,15 @@ impl RateLimits {
     }
 }
 
+/// How many seconds are missing to a bucket that would be full at `full_at`.
+fn over(full_at: DateTime<Utc>, now: DateTime<Utc>, room: TimeDelta) -> Result<(), u64> {
+    let over = full_at - now - room;
+    if over <= TimeDelta::zero() {
+        return Ok(());
+    }
+    Err(u64::try_from(over.num_milliseconds()).unwrap_or(1).div_ceil(1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +97,8 @@ mod tests {
             assert_eq!(limits.take("a", THREE, now), Ok(()));
         }
         assert_eq!(limits.take("a", THREE, now), Err(1));
+        assert_eq!(limits.wait("a", THREE, now), Err(1));
+        assert_eq!(limits.wait("b", THREE, now), Ok(()));
         assert_eq!(limits.take("b", THREE, now), Ok(()));
         assert_eq!(limits.take("a", THREE, now + TimeDelta::seconds(1)), Ok(()));
         assert_eq!(limits.take("a", THREE, now + TimeDelta::seconds(1)), Err(1));

@@ -43,6 +43,8 @@ pub struct ServerLimits {
     pub body_progress: Duration,
     /// How long a drain waits before it cuts.
     pub drain: Duration,
+    /// The tunnel takes only those who brought a client certificate.
+    pub needs_client_certificate: bool,
 }
 
 impl Default for ServerLimits {
@@ -54,6 +56,7 @@ impl Default for ServerLimits {
             handshake_timeout: Duration::from_secs(10),
             body_progress: Duration::from_secs(10),
             drain: Duration::from_secs(4),
+            needs_client_certificate: false,
         }
     }
 }
@@ -102,6 +105,7 @@ impl Server {
             cut: cut.clone(),
             proxies: Arc::clone(&proxies),
             metrics: Arc::clone(&parts.metrics),
+            needs_client_certificate: parts.limits.needs_client_certificate,
         };
         let dispatcher = Dispatcher {
             app: parts.app,

@@ -162,6 +162,7 @@ impl World {
             nav: routes::nav(),
             public_name: "erp.example.dz".to_owned(),
             public_url: "https://erp.example.dz".to_owned(),
+            authority_pem: None,
         });
         let stop = CancellationToken::new();
         let server = Server::new(ServerParts {

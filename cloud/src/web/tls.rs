@@ -24,15 +24,18 @@ use rustls::client::danger::ServerCertVerifier as _;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::clients::ClientVerifier;
 
 const CA_DAYS: i64 = 3_650;
 /// Under the 398 days that browsers take.
 const CERTIFICATE_DAYS: i64 = 390;
-/// Renewed when less than this is left.
-const RENEW_DAYS: i64 = 30;
+/// Renewed when less than this is left: before anybody is warned of it.
+const RENEW_DAYS: i64 = 45;
 
 /// Where the certificate comes from.
 #[derive(Debug, Clone)]
@@ -76,7 +79,7 @@ pub struct Certificate {
 impl Certificate {
     /// Loads it, making what is missing.
     pub fn load(source: CertificateSource, now: DateTime<Utc>) -> Result<Arc<Self>, TlsError> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = provider();
         let current = RwLock::new(Arc::new(read(&source, &provider, now)?));
         Ok(Arc::new(Self { source, provider, current }))
     }
@@ -88,6 +91,20 @@ impl Certificate {
         Ok(())
     }
 
+    /// When the first certificate of the chain in use ends.
+    #[must_use]
+    pub fn until(&self) -> Option<DateTime<Utc>> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.cert.iter().filter_map(end_of).min()
+    }
+
+    /// When the private authority ends.
+    #[must_use]
+    pub fn authority_until(&self) -> Option<DateTime<Utc>> {
+        let chain = chain(&self.authority_file()?).ok()?;
+        chain.iter().filter_map(end_of).min()
+    }
+
     /// The authority's certificate, for those who must trust us.
     #[must_use]
     pub fn authority_file(&self) -> Option<PathBuf> {
@@ -97,13 +114,27 @@ impl Certificate {
         }
     }
 
-    /// TLS 1.2 and 1.3 with this certificate.
-    pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
+    /// TLS 1.2 and 1.3 with this certificate; asks peers for theirs when there are `clients`.
+    pub fn acceptor(
+        self: &Arc<Self>,
+        clients: Option<&Arc<ClientVerifier>>,
+    ) -> Result<TlsAcceptor, TlsError> {
         let resolver: Arc<dyn ResolvesServerCert> = Arc::new(Resolver(Arc::clone(self)));
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(resolver);
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?;
+        let mut config = match clients {
+            None => builder.with_no_client_auth().with_cert_resolver(resolver),
+            Some(clients) => {
+                let verifier = Arc::<ClientVerifier>::clone(clients);
+                let mut config =
+                    builder.with_client_cert_verifier(verifier).with_cert_resolver(resolver);
+                // A resumed session would bring its certificate along unasked: revoked or
+                // expired meanwhile, it would still be believed.
+                config.session_storage = Arc::new(NoServerSessionStorage {});
+                config.send_tls13_tickets = 0;
+                config
+            }
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
@@ -145,11 +176,22 @@ fn from_files(
     Ok(CertifiedKey::from_der(chain, key_der, provider)?)
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
+/// The one TLS provider: another one is a change of this line.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// When a certificate ends; `None` for bytes that are none.
+pub(super) fn end_of(der: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    DateTime::from_timestamp_secs(certificate.validity().not_after.timestamp())
+}
+
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let content = |what: String| TlsError::Content { path: path.to_owned(), what };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(path)?).collect();
     let chain = chain.map_err(|e| content(e.to_string()))?;
@@ -198,7 +240,7 @@ fn ensure(
 }
 
 /// True when the authority is there, false when nothing of it is.
-fn has_authority(ca_file: &Path, ca_key_file: &Path) -> Result<bool, TlsError> {
+pub(super) fn has_authority(ca_file: &Path, ca_key_file: &Path) -> Result<bool, TlsError> {
     let is_there = |path: &Path| {
         path.try_exists().map_err(|source| TlsError::File { path: path.to_owned(), source })
     };
@@ -247,7 +289,11 @@ fn is_good(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "months and days are below 32")]
-fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, until: DateTime<Utc>) {
+pub(super) fn set_validity(
+    params: &mut CertificateParams,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) {
     params.not_before = date_time_ymd(from.year(), from.month() as u8, from.day() as u8);
     params.not_after = date_time_ymd(until.year(), until.month() as u8, until.day() as u8);
 }
@@ -255,7 +301,7 @@ fn set_validity(params: &mut CertificateParams, from: DateTime<Utc>, until: Date
 /// Writes beside and moves into place, so that a reader never sees half a file. What a
 /// crash left beside is taken away first: a key written into it would be readable by
 /// whoever may read that. The rights are widened only when the file is whole.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
     let beside = path.with_extension("new");
     let written = || {
         match fs::remove_file(&beside) {
@@ -310,7 +356,7 @@ mod tests {
         let dir = folder.path().to_owned();
         let now = instant(1_790_000_000_000);
         let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
-        Certificate::load(source, now).expect("a certificate").acceptor().expect("TLS");
+        Certificate::load(source, now).expect("a certificate").acceptor(None).expect("TLS");
         for name in ["erp.example.dz", "localhost", "127.0.0.1", "192.168.1.10"] {
             assert!(verifies(&dir, name, now), "{name}");
         }
@@ -375,9 +421,14 @@ mod tests {
         let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
         let certificate = Certificate::load(source, now).expect("a certificate");
         let (ca, first) = (file("ca.pem"), file("server.pem"));
+        let days_left =
+            |now: DateTime<Utc>| (certificate.until().expect("an end") - now).num_days();
+        assert_eq!(days_left(now), CERTIFICATE_DAYS - 1);
+        assert!(certificate.authority_until().expect("an end") > now + TimeDelta::days(3_600));
         certificate.refresh(now + TimeDelta::days(300)).expect("looked at");
         assert_eq!(file("server.pem"), first, "not yet");
         certificate.refresh(now + TimeDelta::days(370)).expect("renewed");
+        assert!(days_left(now + TimeDelta::days(370)) > 380, "in use without a restart");
         let second = file("server.pem");
         assert_ne!(second, first);
         let more = vec!["localhost".to_owned(), "new.example.dz".to_owned()];

@@ -8,12 +8,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use fournil_protocol::SUBPROTOCOL;
 use fournil_protocol::limits::FRAME_BYTES_MAX;
+use fournil_protocol::{CERTIFICATE_NEEDED, SUBPROTOCOL};
 use futures_util::future::BoxFuture;
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::header::{
+    CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, UPGRADE,
+};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -29,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
+use super::clients::ClientCertificate;
 use super::metrics::Metrics;
 use super::peer::{Proxies, Via};
 use super::request::Peer;
@@ -37,6 +41,13 @@ use super::seat::Seat;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Frames waiting for a slow gateway; past it the session's write fails and it ends.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
+/// Unsent bytes beyond which the kernel takes no more: what is in there cannot be overtaken.
+const NOTSENT_BYTES: u32 = 4 * 1024;
+/// Sent bytes nobody acknowledges end a tunnel after this, well before a person asks why
+/// nothing is printed.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(20);
+/// What a gateway is told while the server stops: a restart takes about as long.
+const RETRY_AFTER_S: u16 = 2;
 const PROTOCOL_HEADER: HeaderName = HeaderName::from_static("sec-websocket-protocol");
 
 /// The byte stream under every connection of the main listener.
@@ -57,6 +68,22 @@ impl TunnelStream {
         }
     }
 }
+
+impl TunnelStream {
+    /// What the peer proved in the handshake.
+    pub(super) fn client_certificate(&self) -> Option<ClientCertificate> {
+        match self {
+            Self::Tls(stream) => {
+                stream.get_ref().1.peer_certificates().and_then(ClientCertificate::of)
+            }
+            Self::Plain(_) => None,
+        }
+    }
+}
+
+/// What the peer of a connection proved, put into the extensions of its requests.
+#[derive(Debug, Clone)]
+pub(super) struct Brought(pub(super) Option<ClientCertificate>);
 
 impl AsyncRead for TunnelStream {
     fn poll_read(
@@ -107,6 +134,8 @@ pub type TunnelSocket = WebSocketStream<TunnelStream>;
 pub struct Tunnel {
     pub socket: TunnelSocket,
     pub peer: Peer,
+    /// What it proved in the TLS handshake, where it did.
+    pub certificate: Option<ClientCertificate>,
     /// Cancelled when the server drains: say goodbye (DRAIN) and return within a few
     /// seconds; what has not returned by then is dropped.
     pub stop: CancellationToken,
@@ -126,6 +155,7 @@ pub(super) struct Upgrades {
     pub(super) cut: CancellationToken,
     pub(super) proxies: Arc<Proxies>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) needs_client_certificate: bool,
 }
 
 impl Upgrades {
@@ -138,9 +168,10 @@ impl Upgrades {
             .and(warp::ext::get::<Via>())
             .and(warp::ext::optional::<OnUpgrade>())
             .and(warp::ext::optional::<Arc<Seat>>())
-            .then(move |method, headers: HeaderMap, via: Via, upgrade, seat| {
+            .and(warp::ext::optional::<Brought>())
+            .then(move |method, headers: HeaderMap, via: Via, upgrade, seat, brought| {
                 let upgrades = self.clone();
-                async move { upgrades.answer(&method, &headers, via, (upgrade, seat)) }
+                async move { upgrades.answer(&method, &headers, via, (upgrade, seat, brought)) }
             })
             .boxed()
     }
@@ -150,7 +181,7 @@ impl Upgrades {
         method: &hyper::Method,
         headers: &HeaderMap,
         via: Via,
-        (upgrade, seat): (Option<OnUpgrade>, Option<Arc<Seat>>),
+        (upgrade, seat, brought): (Option<OnUpgrade>, Option<Arc<Seat>>, Option<Brought>),
     ) -> warp::reply::Response {
         if self.stop.is_cancelled() {
             return refusal(StatusCode::SERVICE_UNAVAILABLE, "draining; connect again");
@@ -159,6 +190,10 @@ impl Upgrades {
             Ok(key) => key,
             Err((status, what)) => return refusal(status, what),
         };
+        let certificate = brought.and_then(|brought| brought.0);
+        if self.needs_client_certificate && certificate.is_none() {
+            return refusal(StatusCode::FORBIDDEN, CERTIFICATE_NEEDED);
+        }
         let (Some(upgrade), Some(seat)) = (upgrade, seat) else {
             return refusal(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");
         };
@@ -168,7 +203,7 @@ impl Upgrades {
         };
         let peer = self.proxies.peer(via, headers).0;
         let tracker = self.tracker.clone();
-        tracker.spawn(self.run(upgrade, peer, seat));
+        tracker.spawn(self.run(upgrade, (peer, certificate), seat));
 
         let mut response = refusal(StatusCode::SWITCHING_PROTOCOLS, "");
         let headers = response.headers_mut();
@@ -181,7 +216,12 @@ impl Upgrades {
 
     /// Holds the seat to the end: hyper is done with the connection at the upgrade, and
     /// without it one address could open sockets without bound.
-    async fn run(self, upgrade: OnUpgrade, peer: Peer, _seat: Arc<Seat>) {
+    async fn run(
+        self,
+        upgrade: OnUpgrade,
+        (peer, certificate): (Peer, Option<ClientCertificate>),
+        _seat: Arc<Seat>,
+    ) {
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -194,7 +234,7 @@ impl Upgrades {
             return;
         };
         self.metrics.tunnels_open.inc();
-        let session = (self.handler)(Tunnel { socket, peer, stop: self.stop.clone() });
+        let session = (self.handler)(Tunnel { socket, peer, certificate, stop: self.stop.clone() });
         // Cancel safe: dropping a session drops its socket, which is what a cut means.
         tokio::select! {
             () = session => {}
@@ -215,12 +255,24 @@ async fn socket(upgraded: Upgraded) -> Option<TunnelSocket> {
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let stream = parts.io.into_inner();
+    tune(stream.tcp());
     let read = parts.read_buf.to_vec();
     Some(WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await)
 }
 
+/// A command must not stand behind what the kernel holds, and a dead line must show.
+fn tune(socket: &TcpStream) {
+    let options = socket2::SockRef::from(socket);
+    let tuned = options
+        .set_tcp_notsent_lowat(NOTSENT_BYTES)
+        .and_then(|()| options.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX)));
+    if let Err(error) = tuned {
+        tracing::debug!(%error, "socket options of a tunnel could not be set");
+    }
+}
+
 /// The `sec-websocket-key` of a proper request, or why it is not one.
-fn asks_for_tunnel<'h>(
+pub fn asks_for_tunnel<'h>(
     method: &hyper::Method,
     headers: &'h HeaderMap,
 ) -> Result<&'h str, (StatusCode, &'static str)> {
@@ -253,6 +305,9 @@ fn names(headers: &HeaderMap, header: &str, word: &str) -> bool {
 fn refusal(status: StatusCode, what: &'static str) -> warp::reply::Response {
     let mut response = hyper::Response::new(Bytes::from_static(what.as_bytes()));
     *response.status_mut() = status;
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    }
     if status == StatusCode::UPGRADE_REQUIRED {
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
@@ -271,4 +326,30 @@ pub fn no_tunnels() -> TunnelHandler {
             let _: Result<(), _> = socket.close(None).await;
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (socket, _) = accepted.expect("accepted");
+        tune(&socket);
+        let options = socket2::SockRef::from(&socket);
+        assert_eq!(options.tcp_user_timeout().expect("told"), Some(UNACKNOWLEDGED_MAX));
+        assert_eq!(options.tcp_notsent_lowat().expect("told"), NOTSENT_BYTES);
+        assert!(UNACKNOWLEDGED_MAX < Duration::from_secs(30));
+        drop(client);
+    }
+
+    #[test]
+    fn who_is_sent_away_for_a_restart_is_told_when_to_come_back() {
+        let busy = refusal(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        assert_eq!(busy.headers().get(RETRY_AFTER).expect("told"), "2");
+        assert!(!refusal(StatusCode::BAD_REQUEST, "no").headers().contains_key(RETRY_AFTER));
+    }
 }

@@ -26,7 +26,7 @@ type Version = (u64, i64, i64);
 
 /// Watches until told to stop, or until the daemon must start again.
 pub(super) async fn watch(
-    state_dir: PathBuf,
+    (state_dir, credential): (PathBuf, Option<PathBuf>),
     newest: watch::Sender<Arc<Identity>>,
     stop: CancellationToken,
 ) {
@@ -41,7 +41,7 @@ pub(super) async fn watch(
             continue;
         }
         sleep(SETTLE).await;
-        let read = match Identity::load(&state_dir) {
+        let read = match Identity::load_with(&state_dir, credential.as_deref()) {
             Ok(read) => read,
             Err(error) => {
                 tracing::error!(%error, "la nouvelle identité n'est pas utilisable");
@@ -103,7 +103,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let (newest, mut told) = watch::channel(Arc::new(enrol(state.path(), 1)));
         let stop = CancellationToken::new();
-        let watching = tokio::spawn(watch(state.path().to_owned(), newest, stop));
+        let watching = tokio::spawn(watch((state.path().to_owned(), None), newest, stop));
         sleep(LOOK_EVERY * 3).await;
         assert!(!told.has_changed().unwrap());
         let renewed = enrol(state.path(), 1);

@@ -4,14 +4,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fournil_protocol::event::{Body, CommandReport, CommandState, DeviceHealth, Health};
+use fournil_protocol::event::{Body, CommandReport, CommandState, Health};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::devices::Roster;
 use crate::journal::{Journal, JournalStat};
 use crate::seam::RecordError;
+use crate::tunnel::state::TunnelState;
 
 /// Between two reports when nothing changes.
 const EVERY: Duration = Duration::from_mins(5);
@@ -26,8 +28,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct HealthReporter {
     pub(super) journal: Journal,
-    pub(super) devices: Vec<watch::Receiver<DeviceHealth>>,
+    pub(super) devices: watch::Receiver<Roster>,
     pub(super) state_dir: PathBuf,
+    pub(super) tunnel: watch::Receiver<TunnelState>,
     pub(super) began: Instant,
 }
 
@@ -38,6 +41,7 @@ impl HealthReporter {
             () = sleep(FIRST_WAIT) => {}
             () = stop.cancelled() => return,
         }
+        let mut devices = self.devices.borrow_and_update().clone();
         let mut told = Vec::new();
         let mut next = Instant::now();
         let mut may_tell_at = Instant::now();
@@ -46,9 +50,12 @@ impl HealthReporter {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep_until(next) => {}
-                () = changed(&mut self.devices) => {
+                Ok(()) = self.devices.changed() => {
+                    devices.clone_from(&self.devices.borrow_and_update());
+                }
+                () = changed(&mut devices) => {
                     sleep(SETTLE).await;
-                    if self.material() == told {
+                    if material(&devices) == told {
                         continue;
                     }
                     sleep_until(may_tell_at).await;
@@ -60,19 +67,13 @@ impl HealthReporter {
                     continue;
                 }
             }
-            told = self.material();
+            told = material(&devices);
             if let Err(error) = self.tell().await {
                 tracing::warn!(%error, "health could not be recorded");
             }
             next = Instant::now() + EVERY;
             may_tell_at = Instant::now() + CHANGE_SPACING;
         }
-    }
-
-    /// What makes a change worth telling: counts and drift move all the time.
-    fn material(&self) -> Vec<(i32, String, String)> {
-        let devices = self.devices.iter().map(|device| device.borrow());
-        devices.map(|told| (told.state, told.code.clone(), told.serial.clone())).collect()
     }
 
     async fn tell(&self) -> Result<(), RecordError> {
@@ -94,19 +95,26 @@ impl HealthReporter {
 
     fn health(&self, stat: &JournalStat) -> Health {
         Health {
-            devices: self.devices.iter().map(|device| device.borrow().clone()).collect(),
+            devices: self.devices.borrow().iter().map(|one| one.borrow().clone()).collect(),
             journal_pending: stat.unacked_events,
             journal_bytes: stat.segment_bytes,
             disk_free_bytes: disk_free_bytes(&self.state_dir).unwrap_or(0),
             uptime_s: self.began.elapsed().as_secs(),
             resident_bytes: resident_bytes().unwrap_or(0),
             software: env!("CARGO_PKG_VERSION").to_owned(),
+            server_certificate_until_ms: self.tunnel.borrow().certificate_until_ms,
         }
     }
 }
 
+/// What makes a change worth telling: counts and drift move all the time.
+fn material(devices: &Roster) -> Vec<(i32, String, String)> {
+    let devices = devices.iter().map(|device| device.borrow());
+    devices.map(|told| (told.state, told.code.clone(), told.serial.clone())).collect()
+}
+
 /// The first change of any device; never, when there is none left to change.
-async fn changed(devices: &mut [watch::Receiver<DeviceHealth>]) {
+async fn changed(devices: &mut Roster) {
     let changes = devices.iter_mut().map(|device| Box::pin(device.changed()));
     let changes: Vec<_> = changes.collect();
     if changes.is_empty() {
@@ -114,7 +122,7 @@ async fn changed(devices: &mut [watch::Receiver<DeviceHealth>]) {
     }
     let (first, _, _) = futures_util::future::select_all(changes).await;
     if first.is_err() {
-        // The sender is gone, which happens only while stopping.
+        // The sender is gone: while stopping, or until the roster says so.
         std::future::pending::<()>().await;
     }
 }

@@ -5,13 +5,19 @@
 //! authority, journal) fails before anything runs.
 
 mod begun;
+mod change;
 mod devices;
+mod diagnostics;
 mod enrolment;
 mod health;
+mod house;
 mod parking;
+mod rotation;
 mod route;
 mod router;
 pub mod status;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -24,40 +30,33 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use fournil_protocol::command::Body;
 use fournil_protocol::event::{Body as EventBody, Notice, Severity};
-use fournil_protocol::words;
+use fournil_protocol::{Versions, words};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::clock::PunchStore;
 use crate::config::Config;
 use crate::journal::{self, Journal, JournalError, Opened, TimeSource};
+use crate::logs::RecentLog;
 use crate::seam::{self, CloudOffset, JOBS_MAX, RecordError};
 use crate::supervise::{Failure, Pulse, Supervisor};
+use crate::tunnel::Tunnel;
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::session::Terms;
 use crate::tunnel::state::TunnelState;
 use crate::tunnel::target::Target;
 use crate::tunnel::trust::Trust;
-use crate::tunnel::{self, Tunnel};
-use begun::Begun;
-use devices::Shared;
-use health::HealthReporter;
+use crate::tunnel::uploads::Uploads;
+use change::Line;
 pub use health::{disk_free_bytes, resident_bytes};
-use router::Router;
-use status::StatusServer;
+use house::House;
+use rotation::Rotation;
 
-/// How often the journal shows that it can answer, and how late it may be.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-const PROBE_LATE: Duration = Duration::from_secs(30);
-/// For the last words into the journal.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// (Re)starts of devices waiting for the router.
-const ATTACHES_MAX: usize = 16;
-/// Status commands waiting; more stay in the journal.
-const STATUS_MAX: usize = 8;
+/// For the last words into the journal. What was answered for is on disk without them.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How late the tunnel may be.
+const TUNNEL_LATE: Duration = Duration::from_secs(30);
 
 /// Where the cloud is and whom to believe: the configuration first, then what
 /// enrolment stored.
@@ -68,12 +67,21 @@ pub fn cloud(config: &Config, identity: &Identity) -> anyhow::Result<(Target, Tr
         (None, Some(pem)) => Trust::pinned(pem.as_bytes(), Path::new("(enrôlement)"))?,
         (None, None) => Trust::public()?,
     };
+    let trust = match (&config.cloud.client_cert, &config.cloud.client_key) {
+        (Some(cert), Some(key)) => trust.with_client(cert, key)?,
+        _ => trust,
+    };
     Ok((target, trust))
 }
 
-/// Runs until a signal or a failure ends it. `reload` answers SIGHUP.
-pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
-    let identity = Identity::load(&config.state_dir)?;
+/// Runs until a signal or a failure ends it. `reread` answers SIGHUP with a configuration
+/// that is good, or with none.
+pub async fn run(
+    config: Config,
+    recent: RecentLog,
+    mut reread: impl FnMut() -> Option<Config>,
+) -> anyhow::Result<()> {
+    let identity = Identity::load_with(&config.state_dir, config.credential.as_deref())?;
     let (target, trust) = cloud(&config, &identity)?;
     let time = TimeSource::system()
         .context("le nom de ce démarrage est illisible (/proc/sys/kernel/random/boot_id)")?;
@@ -88,7 +96,7 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
     let stale = stale_drawers(&journal).await?;
     let ambient = Ambient::system();
     let mut supervisor = Supervisor::new(ambient);
-    let tunnel_pulse = Pulse::new(PROBE_LATE);
+    let tunnel_pulse = Pulse::new(TUNNEL_LATE);
     supervisor.watch("tunnel", tunnel_pulse.clone());
     let (jobs, fresh) = mpsc::channel(JOBS_MAX);
     let (state, tunnel_state) = watch::channel(TunnelState::default());
@@ -101,8 +109,11 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         "gateway starts"
     );
     let (newest, identity) = watch::channel(Arc::new(identity));
-    let watching = enrolment::watch(config.state_dir.clone(), newest, supervisor.soft());
+    let place = (config.state_dir.clone(), config.credential.clone());
+    let watching = enrolment::watch(place, newest, supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
+    start_rotation(&mut supervisor, &config, (&target, &trust), &tunnel_state);
+    let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
         identity: identity.clone(),
@@ -114,8 +125,11 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         cloud_offset: cloud_offset.clone(),
         state,
         pulse: tunnel_pulse,
+        versions: Versions::BUILT,
+        uploads: uploads.clone(),
     };
-    start_tunnel(&mut supervisor, Tunnel { target, trust, terms });
+    let line = Line::start(&mut supervisor, Tunnel { target, trust, terms });
+    supervisor.tell(status::line(tunnel_state.clone()));
     let is_tail_doubtful = opened.torn_bytes_cut > 0 || !opened.quarantined.is_empty();
     let house = House {
         config,
@@ -125,9 +139,17 @@ pub async fn run(config: Config, reload: impl FnMut()) -> anyhow::Result<()> {
         ambient,
         stale,
         is_tail_doubtful,
+        uploads,
+        recent,
     };
-    house.start(&mut supervisor, fresh, tunnel_state);
-    let ended = supervisor.run(reload).await;
+    let mut running = house.start(&mut supervisor, fresh, tunnel_state);
+    running.line = Some(line);
+    let ended = supervisor.run(move |supervisor| {
+        if let Some(config) = reread() {
+            running.change(supervisor, config);
+        }
+    });
+    let ended = ended.await;
     match timeout(CLOSE_TIMEOUT, journal.close()).await {
         Ok(Ok(())) => tracing::info!("gateway stops"),
         Ok(Err(error)) => tracing::warn!(%error, "the journal did not close in good order"),
@@ -227,117 +249,21 @@ fn report_opening(opened: &Opened) {
     );
 }
 
-fn start_tunnel(supervisor: &mut Supervisor, tunnel: Tunnel<Journal>) {
+fn start_rotation(
+    supervisor: &mut Supervisor,
+    config: &Config,
+    (target, trust): (&Target, &Trust),
+    tunnel: &watch::Receiver<TunnelState>,
+) {
+    let rotation = Rotation {
+        state_dir: config.state_dir.clone(),
+        credential: config.credential.clone(),
+        every_days: config.identity.rotate_every_days,
+        target: target.clone(),
+        trust: trust.clone(),
+        tunnel: tunnel.clone(),
+        now: crate::time::now,
+    };
     let stop = supervisor.soft();
-    supervisor.part("tunnel", move || {
-        let (tunnel, stop) = (tunnel.clone(), stop.clone());
-        async move {
-            tunnel::run(tunnel, stop).await;
-            Ok(())
-        }
-    });
-}
-
-/// What the parts inside the shop share.
-struct House {
-    config: Config,
-    journal: Journal,
-    identity: watch::Receiver<Arc<Identity>>,
-    cloud_offset: CloudOffset,
-    ambient: Ambient,
-    stale: HashSet<Uuid>,
-    /// The journal's end was not as it was left.
-    is_tail_doubtful: bool,
-}
-
-impl House {
-    /// Where the clocks keep what they know: in the journal's folder, with which it must go.
-    fn punch_store(&self) -> PunchStore {
-        let folder = self.config.journal_dir();
-        let mark = self.journal.changed();
-        let (place, generation) = (folder.clone(), mark.clone());
-        PunchStore {
-            folder,
-            generation: Arc::new(move || generation.borrow().epoch),
-            recall: Arc::new(move |serial, each| {
-                let epoch = mark.borrow().epoch;
-                journal::punches(&place, epoch, serial, each).map_err(io::Error::other)
-            }),
-            is_tail_doubtful: self.is_tail_doubtful,
-        }
-    }
-
-    fn start(
-        self,
-        supervisor: &mut Supervisor,
-        fresh: mpsc::Receiver<seam::Job>,
-        tunnel: watch::Receiver<TunnelState>,
-    ) {
-        let began = Instant::now();
-        let stop = supervisor.soft();
-        let (recorder, requests) = seam::recorder();
-        let begun = Begun::default();
-        let (served, between) = begun.stand_between(requests);
-        let (journal, held, token) = (self.journal.clone(), recorder.clone(), stop.clone());
-        // Held until the soft stop: a shop without devices needs its tunnel all the same.
-        // Then both end when the last device is gone.
-        let hold = async move {
-            token.cancelled().await;
-            drop(held);
-        };
-        supervisor.essential("journal", async move {
-            tokio::join!(between, journal.serve(served), hold);
-        });
-        let (attach, attached) = mpsc::channel(ATTACHES_MAX);
-        let (ask_status, asked) = mpsc::channel(STATUS_MAX);
-        let cloud_offset = self.cloud_offset.clone();
-        let store = self.punch_store();
-        let shared = Shared { recorder, attach, cloud_offset, store };
-        let devices = devices::start(&self.config, supervisor, &shared);
-        drop(shared);
-        let seats = devices::seats(&self.config);
-        let (journal, offset) = (self.journal.clone(), self.cloud_offset.clone());
-        let mut router = Router::new(journal, begun, seats, self.ambient, offset, ask_status);
-        router.stale = self.stale;
-        supervisor.essential("router", router.run(fresh, attached, stop.clone()));
-        let health = HealthReporter {
-            journal: self.journal.clone(),
-            devices: devices.clone(),
-            state_dir: self.config.state_dir.clone(),
-            began,
-        };
-        supervisor.essential("health", health.run(asked, stop.clone()));
-        let status = StatusServer {
-            path: status::socket_path(&self.config.state_dir),
-            journal: self.journal.clone(),
-            identity: self.identity,
-            tunnel,
-            devices,
-            began,
-        };
-        let token = stop.clone();
-        supervisor.part("status", move || status.clone().run(token.clone()));
-        let pulse = Pulse::new(PROBE_LATE);
-        supervisor.watch("journal", pulse.clone());
-        supervisor.essential("probe", probe(self.journal, pulse, stop));
-    }
-}
-
-/// Shows the watchdog that the journal's writer answers.
-async fn probe(journal: Journal, pulse: Pulse, stop: CancellationToken) {
-    let mut every = interval(PROBE_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = every.tick() => {}
-        }
-        match journal.stat().await {
-            Ok(_) => pulse.promise(PROBE_LATE),
-            Err(error) => tracing::error!(
-                %error,
-                "le journal ne répond pas : vérifiez la place (df -h) et le disque (dmesg)"
-            ),
-        }
-    }
+    supervisor.part("rotation", move || rotation.clone().run(stop.clone()));
 }

@@ -31,6 +31,11 @@ impl Parking {
         }
     }
 
+    /// Lets go of whatever waits for a device that is gone.
+    pub(super) fn abandon(&mut self, device: &str) {
+        self.by_device.remove(device);
+    }
+
     /// Whether something waits for this device.
     pub(super) fn holds(&self, device: &str) -> bool {
         self.by_device.get(device).is_some_and(|waiting| !waiting.is_empty())

@@ -16,6 +16,13 @@ pub(super) struct Seat {
     pub(super) jobs: Option<mpsc::Sender<Job>>,
 }
 
+/// A configured device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SeatName {
+    pub(super) name: String,
+    pub(super) kind: DeviceKind,
+}
+
 /// What to do with a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -23,6 +30,8 @@ pub(super) enum Place {
     Seat(String),
     /// Answered by the gateway itself.
     Status,
+    /// Gathered by the gateway itself and sent in chunks.
+    Diagnostics,
     /// About another command.
     Cancel(Uuid),
     /// Nobody can do it, and this is what is said.
@@ -57,6 +66,7 @@ pub(super) fn place(job: &Job, seats: &[Seat]) -> Place {
     let kind = match &job.command.body {
         None => return nowhere(CommandState::Unsupported, words::UNKNOWN_KIND),
         Some(Body::ReadStatus(_)) => return Place::Status,
+        Some(Body::SendDiagnostics(_)) => return Place::Diagnostics,
         Some(Body::Cancel(cancel)) => {
             return match Uuid::from_slice(&cancel.command_id) {
                 Ok(target) => Place::Cancel(target),
@@ -84,7 +94,9 @@ fn is_open_attempt(job: &Job) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fournil_protocol::command::{Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus};
+    use fournil_protocol::command::{
+        Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus, SendDiagnostics,
+    };
     use fournil_protocol::document::Document;
 
     use super::*;
@@ -154,6 +166,8 @@ mod tests {
     fn status_and_cancel_stay_with_the_gateway() {
         let status = Some(Body::ReadStatus(ReadStatus {}));
         assert_eq!(place(&job("", status), &seats()), Place::Status);
+        let diagnostics = Some(Body::SendDiagnostics(SendDiagnostics { bytes_max: 0 }));
+        assert_eq!(place(&job("", diagnostics), &seats()), Place::Diagnostics);
         let target = Uuid::from_u128(5);
         let cancel = Body::Cancel(Cancel { command_id: target.as_bytes().to_vec() });
         assert_eq!(place(&job("", Some(cancel)), &seats()), Place::Cancel(target));

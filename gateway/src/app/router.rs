@@ -13,20 +13,25 @@ use fournil_protocol::command::Body;
 use fournil_protocol::event::{CommandReport, CommandState, DeviceKind};
 use fournil_protocol::words;
 use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
 use super::parking::{Parked, Parking};
-use super::route::{Deadline, Place, Seat, deadline, place};
+use super::route::{Deadline, Place, Seat, SeatName, deadline, place};
 use crate::journal::Journal;
 use crate::printer::DRAWER_PATIENCE;
 use crate::seam::{CloudOffset, Job, RecordError};
+use crate::supervise::Pulse;
 use crate::tunnel::ambient::Ambient;
+use crate::tunnel::uploads::Uploads;
 
 /// How often the journal is asked for what could not be handed on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How late a look may be.
+const LOOK_LATE: Duration = Duration::from_mins(1);
 /// Jobs fetched at once.
 const FETCH_MAX: usize = 128;
 /// A reading that a clock took and dropped (its journal was full) is offered again.
@@ -41,16 +46,28 @@ pub(super) struct Attach {
     pub(super) jobs: mpsc::Sender<Job>,
 }
 
+/// Where the gateway itself answers; a full queue leaves a command in the journal.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) status: mpsc::Sender<Uuid>,
+    pub(super) diagnostics: mpsc::Sender<Job>,
+    pub(super) uploads: Uploads,
+}
+
 /// What the router works with.
 #[derive(Debug)]
 pub(super) struct Router {
     pub(super) journal: Journal,
     pub(super) begun: Begun,
     pub(super) seats: Vec<Seat>,
+    /// The configured devices, when they change.
+    seated: watch::Receiver<Vec<SeatName>>,
+    /// Parts that began before this one learned of their device.
+    early: HashMap<String, mpsc::Sender<Job>>,
+    pub(super) pulse: Pulse,
     pub(super) ambient: Ambient,
     pub(super) cloud_offset: CloudOffset,
-    /// Status commands; a full queue leaves them in the journal.
-    pub(super) status: mpsc::Sender<Uuid>,
+    own: Own,
     handed: HashMap<Uuid, Handed>,
     /// Jobs of a device part that fell while it held them.
     orphans: HashSet<Uuid>,
@@ -83,25 +100,30 @@ impl Router {
     pub(super) fn new(
         journal: Journal,
         begun: Begun,
-        seats: Vec<Seat>,
+        seated: watch::Receiver<Vec<SeatName>>,
         ambient: Ambient,
         cloud_offset: CloudOffset,
-        status: mpsc::Sender<Uuid>,
+        own: Own,
     ) -> Self {
-        Self {
+        let mut router = Self {
             journal,
             begun,
-            seats,
+            seats: Vec::new(),
+            seated,
+            early: HashMap::new(),
+            pulse: Pulse::new(LOOK_LATE),
             ambient,
             cloud_offset,
-            status,
+            own,
             handed: HashMap::new(),
             orphans: HashSet::new(),
             parking: Parking::default(),
             timeless: HashSet::new(),
             drawers: HashMap::new(),
             stale: HashSet::new(),
-        }
+        };
+        router.reseat();
+        router
     }
 
     /// Hands on until told to stop or until the journal is gone.
@@ -114,11 +136,17 @@ impl Router {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.pulse.promise(LOOK_LATE);
             // Cancel safe: a receive that is dropped has taken nothing.
             let done = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 Some(attach) = attached.recv() => {
                     self.attach(attach);
+                    self.fetch().await
+                }
+                Ok(()) = self.seated.changed() => {
+                    self.reseat();
                     self.fetch().await
                 }
                 Some(job) = fresh.recv() => self.offer(job, Turn::Last).await,
@@ -139,18 +167,39 @@ impl Router {
 
     /// A new part knows nothing of what the one before it held.
     fn attach(&mut self, attach: Attach) {
-        let held: Vec<Uuid> = self
-            .handed
-            .iter()
-            .filter(|(_, handed)| handed.device == attach.device)
-            .map(|(id, _)| *id)
-            .collect();
+        self.take_back(&attach.device);
+        match self.seats.iter_mut().find(|seat| seat.name == attach.device) {
+            Some(seat) => seat.jobs = Some(attach.jobs),
+            None => drop(self.early.insert(attach.device, attach.jobs)),
+        }
+    }
+
+    /// What the part of a device held is nobody's now.
+    fn take_back(&mut self, device: &str) {
+        let held = self.handed.iter().filter(|(_, handed)| handed.device == device);
+        let held: Vec<Uuid> = held.map(|(id, _)| *id).collect();
         for id in held {
             self.handed.remove(&id);
             self.orphans.insert(id);
         }
-        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.name == attach.device) {
-            seat.jobs = Some(attach.jobs);
+    }
+
+    /// Takes up the configured devices. What waits for one that is gone is offered again,
+    /// and told that there is no such device.
+    fn reseat(&mut self) {
+        let names = self.seated.borrow_and_update().clone();
+        let mut before = std::mem::take(&mut self.seats);
+        for SeatName { name, kind } in names {
+            let same = before.iter().position(|seat| seat.name == name && seat.kind == kind);
+            let seat = match same {
+                Some(index) => before.swap_remove(index),
+                None => Seat { jobs: self.early.remove(&name), name, kind },
+            };
+            self.seats.push(seat);
+        }
+        for gone in before {
+            self.take_back(&gone.name);
+            self.parking.abandon(&gone.name);
         }
     }
 
@@ -238,6 +287,10 @@ impl Router {
                 self.ask_status(job.id);
                 Ok(())
             }
+            Place::Diagnostics => {
+                self.ask_diagnostics(job);
+                Ok(())
+            }
             Place::Cancel(target) => self.cancel(job, target).await,
             Place::Nowhere { state, reason } => self.settle(job.id, state, reason).await,
         }
@@ -288,15 +341,30 @@ impl Router {
     }
 
     fn ask_status(&mut self, id: Uuid) {
-        if self.status.try_send(id).is_ok() {
-            let handed = Handed { device: String::new(), at: Instant::now(), is_repeatable: true };
-            self.handed.insert(id, handed);
+        if self.own.status.try_send(id).is_ok() {
+            self.note_own(id);
         }
+    }
+
+    fn ask_diagnostics(&mut self, job: Job) {
+        let id = job.id;
+        if self.own.diagnostics.try_send(job).is_ok() {
+            self.note_own(id);
+        }
+    }
+
+    fn note_own(&mut self, id: Uuid) {
+        let handed = Handed { device: String::new(), at: Instant::now(), is_repeatable: true };
+        self.handed.insert(id, handed);
     }
 
     /// A command that a device holds is cancelled by the device, which alone knows
     /// whether it began; one that still lies in the journal is cancelled here.
     async fn cancel(&mut self, job: Job, target: Uuid) -> Result<(), RecordError> {
+        if self.own.uploads.cancel(target) {
+            self.settle(target, CommandState::Cancelled, words::CANCELLED).await?;
+            return self.settle(job.id, CommandState::Done, words::CANCELLED).await;
+        }
         if let Some(held) = self.handed.get(&target) {
             let device = held.device.clone();
             let is_clock =

@@ -15,10 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::devices::Roster;
 use super::health::resident_bytes;
 use crate::journal::Journal;
 use crate::tunnel::identity::{Enrolled, Identity};
-use crate::tunnel::state::TunnelState;
+use crate::tunnel::state::{Phase, TunnelState};
 
 /// For a reader that does not read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -88,7 +89,7 @@ pub(super) struct StatusServer {
     pub(super) journal: Journal,
     pub(super) identity: watch::Receiver<Arc<Identity>>,
     pub(super) tunnel: watch::Receiver<TunnelState>,
-    pub(super) devices: Vec<watch::Receiver<DeviceHealth>>,
+    pub(super) devices: watch::Receiver<Roster>,
     pub(super) began: Instant,
 }
 
@@ -149,7 +150,22 @@ impl StatusServer {
             tunnel: self.tunnel.borrow().clone(),
             journal,
             journal_error,
-            devices: self.devices.iter().map(|device| device_status(&device.borrow())).collect(),
+            devices: self.devices.borrow().iter().map(|one| device_status(&one.borrow())).collect(),
+        }
+    }
+}
+
+/// One line for `systemctl status`.
+pub(super) fn line(tunnel: watch::Receiver<TunnelState>) -> impl Fn() -> String + Send + 'static {
+    move || {
+        let tunnel = tunnel.borrow();
+        match tunnel.phase {
+            Phase::Connected => format!("relié à {}", tunnel.server),
+            Phase::Connecting => format!("appelle {}", tunnel.server),
+            Phase::Waiting => {
+                let fault = tunnel.last_fault.as_deref().unwrap_or("cause inconnue");
+                format!("sans cloud ({fault}) ; les pointages sont gardés")
+            }
         }
     }
 }

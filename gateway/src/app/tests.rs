@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus};
+use fournil_protocol::command::{
+    Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus, SendDiagnostics,
+};
 use fournil_protocol::document::Document;
 use fournil_protocol::event::{Body as EventBody, CommandReport, CommandState, DeviceKind, Event};
 use prost::Message;
@@ -13,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::route::Seat;
-use super::router::{Attach, Router};
+use super::diagnostics::Diagnostics;
+use super::route::SeatName;
+use super::router::{Attach, Own, Router};
 use super::status::StatusServer;
 use crate::config::{self, Config, Sources};
 use crate::journal::{Journal, JournalConfig, Opened, TimeSource};
@@ -23,6 +26,7 @@ use crate::supervise::Supervisor;
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::{Enrolled, Identity, PendingKey};
 use crate::tunnel::state::TunnelState;
+use crate::tunnel::uploads::Uploads;
 
 const DOWN_EPOCH: u64 = 3;
 
@@ -31,7 +35,11 @@ struct Shop {
     recorder: Recorder,
     fresh: mpsc::Sender<Job>,
     attach: mpsc::Sender<Attach>,
+    seats: watch::Sender<Vec<SeatName>>,
     status: mpsc::Receiver<Uuid>,
+    /// Diagnostics that were asked for.
+    wanted: mpsc::Receiver<Job>,
+    uploads: Uploads,
     stop: CancellationToken,
     next_seq: u64,
     folder: tempfile::TempDir,
@@ -79,14 +87,32 @@ fn open_at(
     let (fresh, fresh_in) = mpsc::channel(8);
     let (attach, attached) = mpsc::channel(8);
     let (ask, status) = mpsc::channel(1);
-    let seat = |name: &str| Seat { name: name.into(), kind: DeviceKind::Printer, jobs: None };
-    let seats = vec![seat("caisse"), seat("cuisine")];
+    let (seats, seated) = watch::channel(vec![seat("caisse"), seat("cuisine")]);
     let ambient = Ambient { wall_ms: || 1_000_000, random: || 0 };
-    let mut router = Router::new(journal.clone(), begun, seats, ambient, offset, ask);
+    let (diagnostics, wanted) = mpsc::channel(1);
+    let uploads = Uploads::default();
+    let own = Own { status: ask, diagnostics, uploads: uploads.clone() };
+    let mut router = Router::new(journal.clone(), begun, seated, ambient, offset, own);
     router.stale = stale;
     let stop = CancellationToken::new();
     tokio::spawn(router.run(fresh_in, attached, stop.clone()));
-    Shop { journal, recorder, fresh, attach, status, stop, next_seq, folder }
+    Shop {
+        journal,
+        recorder,
+        fresh,
+        attach,
+        seats,
+        status,
+        wanted,
+        uploads,
+        stop,
+        next_seq,
+        folder,
+    }
+}
+
+fn seat(name: &str) -> SeatName {
+    SeatName { name: name.into(), kind: DeviceKind::Printer }
 }
 
 impl Shop {
@@ -131,6 +157,15 @@ impl Shop {
         let (jobs, taken) = mpsc::channel(room);
         self.attach.send(Attach { device: device.into(), jobs }).await.unwrap();
         taken
+    }
+
+    /// The newest report on a command.
+    async fn last_word(&self, id: Uuid) -> (CommandState, String) {
+        let run = self.journal.read_events(1, 1_000, 1 << 20).await.unwrap();
+        let reports = run.events.iter().filter_map(|bytes| report(bytes));
+        let mut found = reports.filter(|report| report.command_id == id.as_bytes());
+        let found = found.next_back().unwrap();
+        (found.state(), found.reason)
     }
 
     /// Waits until the up log holds a final report on a command.
@@ -231,6 +266,56 @@ async fn a_status_command_goes_to_the_health_reporter_once() {
 }
 
 #[tokio::test]
+async fn a_diagnostic_is_gathered_by_the_gateway_and_can_be_called_back_while_it_is_sent() {
+    let mut shop = shop();
+    let ask = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
+    let asked = shop.command(Some(ask), "", 0).await;
+    assert_eq!(shop.wanted.recv().await.unwrap().id, asked);
+    let begun = shop.uploads.begin(asked).unwrap();
+    begun.send(vec![1, 2, 3]).unwrap();
+    let cancel = Body::Cancel(Cancel { command_id: asked.as_bytes().to_vec() });
+    let cancel = shop.command(Some(cancel), "", 0).await;
+    assert_eq!(shop.outcome(cancel).await.0, CommandState::Done);
+    assert_eq!(shop.outcome(asked).await, (CommandState::Cancelled, "cancelled".to_owned()));
+    assert!(!shop.uploads.cancel(asked), "it is withdrawn");
+}
+
+#[tokio::test]
+async fn a_diagnostic_that_cannot_leave_before_its_deadline_expires() {
+    let mut shop = shop();
+    let (_identities, identity) = watch::channel(identity(shop.folder.path()));
+    let diagnostics = Diagnostics {
+        config: config_in(shop.folder.path()),
+        journal: shop.journal.clone(),
+        status: StatusServer {
+            path: shop.folder.path().join("status.sock"),
+            journal: shop.journal.clone(),
+            identity,
+            tunnel: watch::channel(TunnelState::default()).1,
+            devices: Vec::new(),
+            began: tokio::time::Instant::now(),
+        },
+        recent: crate::logs::RecentLog::default(),
+        uploads: shop.uploads.clone(),
+        cloud_offset: CloudOffset::known(0),
+        ambient: Ambient { wall_ms: || 1_000_000, random: || 0 },
+    };
+    let (ask, asked) = mpsc::channel(1);
+    tokio::spawn(diagnostics.run(asked, shop.stop.clone()));
+    let body = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
+    // It is 1,000,000 by the cloud's time as well.
+    let id = shop.command(Some(body), "", 1_000_050).await;
+    ask.send(shop.wanted.recv().await.unwrap()).await.unwrap();
+    let mut outcome = shop.outcome(id).await;
+    while outcome.0 == CommandState::Waiting {
+        assert_eq!(outcome.1, "transfer-sending");
+        outcome = shop.last_word(id).await;
+    }
+    assert_eq!(outcome, (CommandState::Expired, "deadline-passed".to_owned()));
+    assert!(!shop.uploads.cancel(id), "it is withdrawn");
+}
+
+#[tokio::test]
 async fn a_dead_device_does_not_keep_the_others_waiting() {
     let mut shop = shop();
     for _ in 0..300 {
@@ -267,6 +352,26 @@ async fn without_the_clouds_time_nothing_with_a_deadline_begins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_jumps_neither_ends_a_deadline_nor_holds_it_open() {
+    const YEAR_MS: i64 = 365 * 86_400_000;
+    for step_ms in [YEAR_MS, -YEAR_MS, 0] {
+        let offset = CloudOffset::default();
+        // Measured before the step; this shop's wall clock reads 1,000,000 and stands still.
+        offset.measured(step_ms, 1_000_000 - step_ms);
+        let mut shop = shop_at(offset);
+        let mut jobs = shop.attach(1).await;
+        let good = shop.print("caisse", 1_030_000).await;
+        assert_eq!(jobs.recv().await.unwrap().id, good, "expired by a step of {step_ms} ms");
+        // Nobody takes these two in time.
+        let (full, late) = (shop.print("caisse", 0).await, shop.print("caisse", 1_020_000).await);
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        assert_eq!(shop.outcome(late).await.0, CommandState::Expired, "held open by {step_ms} ms");
+        assert_eq!(jobs.recv().await.unwrap().id, full);
+        shop.stop.cancel();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drawer_that_no_printer_takes_expires_within_seconds() {
     let mut shop = shop();
     let drawer = shop.drawer().await;
@@ -291,6 +396,27 @@ async fn a_drawer_of_before_this_start_is_not_opened() {
     assert_eq!(jobs.recv().await.unwrap().id, drawer);
 }
 
+#[tokio::test]
+async fn a_device_that_goes_is_told_of_and_one_that_comes_is_served() {
+    let mut shop = shop();
+    let mut jobs = shop.attach(8).await;
+    let (begun, waiting) = (shop.print("caisse", 0).await, shop.print("caisse", 0).await);
+    for _ in 0..2 {
+        jobs.recv().await.unwrap();
+    }
+    shop.recorder.begin(begun, 1, "caisse").await.unwrap();
+    let early = shop.print("bureau", 0).await;
+    assert_eq!(shop.outcome(early).await, (CommandState::Failed, "no-such-device".to_owned()));
+    // The part of the new one may be there before its seat.
+    drop(jobs);
+    let mut jobs = shop.attach_to("bureau", 8).await;
+    shop.seats.send_replace(vec![seat("cuisine"), seat("bureau")]);
+    assert_eq!(shop.outcome(begun).await, (CommandState::InDoubt, "no-such-device".to_owned()));
+    assert_eq!(shop.outcome(waiting).await, (CommandState::Failed, "no-such-device".to_owned()));
+    let receipt = shop.print("bureau", 0).await;
+    assert_eq!(jobs.recv().await.unwrap().id, receipt);
+}
+
 fn identity(state: &std::path::Path) -> Arc<Identity> {
     let key = PendingKey::take_up(state).unwrap();
     let enrolled = Enrolled {
@@ -312,7 +438,9 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
     let mut supervisor = Supervisor::new(Ambient::system());
     let (_identities, identity) = watch::channel(identity(state.path()));
     let (_jobs, fresh) = mpsc::channel(1);
-    let house = super::House {
+    let house = super::house::House {
+        uploads: Uploads::default(),
+        recent: crate::logs::RecentLog::default(),
         config: config_in(state.path()),
         journal: journal.clone(),
         identity,
@@ -323,7 +451,7 @@ async fn a_shop_without_devices_keeps_its_gateway_running() {
     };
     house.start(&mut supervisor, fresh, watch::channel(TunnelState::default()).1);
     let stop = supervisor.soft();
-    let mut running = tokio::spawn(supervisor.run(|| {}));
+    let mut running = tokio::spawn(supervisor.run(|_| {}));
     let ended = tokio::time::timeout(Duration::from_millis(500), &mut running).await;
     assert!(ended.is_err(), "it ended by itself: {ended:?}");
     stop.cancel();
@@ -341,7 +469,7 @@ async fn the_status_is_told_while_the_journal_is_broken() {
         journal: journal.clone(),
         identity,
         tunnel: watch::channel(TunnelState::default()).1,
-        devices: Vec::new(),
+        devices: watch::channel(Vec::new()).1,
         began: tokio::time::Instant::now(),
     };
     let well = server.status().await;

@@ -94,7 +94,7 @@ async fn examine_with(config: &Config, deadline: Instant) -> Vec<Finding> {
     }
     let status = service::ask(config).await;
     let held = status.as_ref().ok();
-    let identity = Identity::load(&config.state_dir);
+    let identity = Identity::load_with(&config.state_dir, config.credential.as_deref());
     let ways = async {
         let (mut network, devices) = tokio::join!(
             network::examine(config, identity.as_ref().ok(), deadline),
@@ -163,6 +163,9 @@ fn identity_finding(config: &Config, identity: &Result<Identity, IdentityError>)
     let identity = match identity {
         Ok(identity) => identity,
         Err(IdentityError::Missing) => return Finding::new("identity", "missing"),
+        Err(IdentityError::NoKey { path }) => {
+            return Finding::new("identity", "key-not-seen").with("path", path.display());
+        }
         // The line on permissions tells which file and what to do.
         Err(IdentityError::Loose { .. } | IdentityError::Foreign { .. }) => {
             return Finding::skipped("identity", "permissions");

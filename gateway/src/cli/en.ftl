@@ -10,6 +10,11 @@ enrol-compare = Compare these four words with those on the page Passerelles; if 
 enrol-service-takes-it = The running service takes this identity up within seconds: check with “fournil-gateway status”.
 enrol-start-service = Now start the service: “systemctl start fournil-gateway”.
 
+identity-shown = Gateway “{ $name }” ({ $company }) at { $url }
+identity-new-key = New key: { $fingerprint }
+identity-compare = Compare these four words with those on the page Passerelles. The old key stays good for a day after the new one first connects.
+identity-service-takes-it = The running service takes this key within seconds.
+
 status-not-running = no gateway runs on { $folder }: run “systemctl start fournil-gateway”
 status-forbidden = { $folder } is not open to this user: run it with sudo
 status-no-answer = the gateway does not answer
@@ -86,5 +91,3 @@ printer-cli-test-item = Sourdough bread, 2 pieces
 printer-cli-test-total = TOTAL
 
 run-config-refused = configuration refused: correct it, the service keeps the one before
-run-config-same = configuration read again: nothing has changed
-run-config-changed = configuration changed: restart the service to apply it (systemctl restart fournil-gateway)

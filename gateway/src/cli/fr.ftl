@@ -10,6 +10,11 @@ enrol-compare = Comparez ces quatre mots avec ceux de la page Passerelles ; s'il
 enrol-service-takes-it = Le service en marche prend cette identité dans les secondes qui suivent : vérifiez avec « fournil-gateway status ».
 enrol-start-service = Lancez maintenant le service : « systemctl start fournil-gateway ».
 
+identity-shown = Passerelle « { $name } » ({ $company }) sur { $url }
+identity-new-key = Nouvelle clé : { $fingerprint }
+identity-compare = Comparez ces quatre mots avec ceux de la page Passerelles. L'ancienne clé reste valable un jour après la première connexion de la nouvelle.
+identity-service-takes-it = Le service en marche prend cette clé dans les secondes qui suivent.
+
 status-not-running = aucune passerelle ne tourne sur { $folder } : lancez « systemctl start fournil-gateway »
 status-forbidden = { $folder } n'est pas ouvert à cet utilisateur : relancez avec sudo
 status-no-answer = la passerelle ne répond pas
@@ -86,5 +91,3 @@ printer-cli-test-item = Pain au levain, 2 pièces
 printer-cli-test-total = TOTAL
 
 run-config-refused = configuration refusée : corrigez-la, le service garde la précédente
-run-config-same = configuration relue : rien n'a changé
-run-config-changed = configuration modifiée : relancez le service pour l'appliquer (systemctl restart fournil-gateway)

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod doctor;
 pub mod enrol;
+pub mod identity;
 pub mod journal;
 pub mod print;
 pub mod printer;
@@ -50,6 +51,9 @@ pub enum Command {
     #[command(after_help = "Example: fournil-gateway enrol --url https://cloud.example:8443 \
                       --code ABCD-EFGH --ca ca.pem")]
     Enrol(enrol::EnrolArgs),
+    /// Show or change the key of this gateway
+    #[command(subcommand, after_help = "Example: fournil-gateway identity rotate")]
+    Identity(identity::IdentityCommand),
     /// Show how the running daemon fares
     #[command(after_help = "Example: fournil-gateway status --json")]
     Status(status::StatusArgs),
@@ -76,6 +80,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Run(arguments) => run::run(arguments, &cli.place).await,
         Command::Enrol(arguments) => enrol::run(arguments, &cli.place).await,
+        Command::Identity(command) => identity::run(command, &cli.place).await,
         Command::Status(arguments) => status::run(arguments, &cli.place).await,
         Command::Doctor(arguments) => doctor::run(arguments, &cli.place).await,
         Command::Clock(command) => clock::run(command).await,

@@ -1,12 +1,16 @@
 //! `fournil-gateway run`: the daemon.
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt, reload};
 
 use super::{PlaceArgs, load, print};
 use crate::app;
 use crate::config::{Config, LogConfig, LogFormat};
 use crate::i18n::say;
+use crate::logs::RecentLog;
 
 /// Arguments of `fournil-gateway run`.
 #[derive(Debug, Args)]
@@ -23,65 +27,52 @@ pub async fn run(arguments: RunArgs, place: &PlaceArgs) -> anyhow::Result<()> {
         print::line(config.show().trim_end());
         return Ok(());
     }
-    start_log(&config.log);
-    let (running, place) = (config.show(), place.clone());
-    app::run(config, move || reread(&place, &running)).await
+    let recent = RecentLog::default();
+    let mut level = start_log(&config.log, &recent);
+    let place = place.clone();
+    app::run(config, recent, move || reread(&place, &mut level)).await
 }
 
-fn start_log(log: &LogConfig) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// Changes the level of the log while it runs.
+type SetLevel = Box<dyn FnMut(Targets) -> Result<(), reload::Error> + Send>;
+
+/// To stderr for whoever reads it there, and the last lines to memory for a diagnostic.
+fn start_log(log: &LogConfig, recent: &RecentLog) -> SetLevel {
+    let (level, handle) = reload::Layer::new(filter(log));
+    let lines = fmt::layer().with_writer(std::io::stderr);
     // systemd's journal has its own time and no colours.
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    match log.format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text if is_terminal => builder.with_target(false).init(),
-        LogFormat::Text => builder.with_target(false).with_ansi(false).without_time().init(),
-    }
+    let to_stderr = match log.format {
+        LogFormat::Json => lines.json().boxed(),
+        LogFormat::Text if is_terminal => lines.with_target(false).boxed(),
+        LogFormat::Text => lines.with_target(false).with_ansi(false).without_time().boxed(),
+    };
+    let to_memory = fmt::layer().with_ansi(false).with_writer(recent.clone());
+    tracing_subscriber::registry().with(level).with(to_stderr).with(to_memory).init();
+    Box::new(move |level| handle.reload(level))
 }
 
-/// SIGHUP: says whether the file is good and what a restart would change. Nothing is
-/// applied to running parts: a device that changes under a running print is not worth it.
-fn reread(place: &PlaceArgs, running: &str) {
+/// `Targets` and not `EnvFilter`: the regular expressions of that one are a tenth of the
+/// binary, and nothing here has spans to filter by.
+fn filter(log: &LogConfig) -> Targets {
+    log.level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO))
+}
+
+/// SIGHUP: a good file is given to whoever applies it, the level of the log at once; a bad
+/// one is told, and the configuration before stays.
+fn reread(place: &PlaceArgs, level: &mut SetLevel) -> Option<Config> {
     match load(place) {
-        Ok(config) => report_changes(&config, running),
+        Ok(config) => {
+            if let Err(error) = level(filter(&config.log)) {
+                tracing::warn!(%error, "the level of the log stays");
+            }
+            Some(config)
+        }
         Err(faults) => {
             for fault in faults.0 {
                 tracing::error!(fault, "{}", say("run-config-refused", &[]));
             }
+            None
         }
-    }
-}
-
-fn report_changes(config: &Config, running: &str) {
-    let read = config.show();
-    if read == running {
-        tracing::info!("{}", say("run-config-same", &[]));
-        return;
-    }
-    let changed: Vec<String> = changed_sections(running, &read);
-    let sections = changed.join(", ");
-    tracing::warn!(sections, "{}", say("run-config-changed", &[]));
-}
-
-fn changed_sections(running: &str, read: &str) -> Vec<String> {
-    let parse = |text: &str| text.parse::<toml::Table>().unwrap_or_default();
-    let (running, read) = (parse(running), parse(read));
-    let mut keys: Vec<&String> = running.keys().chain(read.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    let is_changed = |key: &&&String| running.get(**key) != read.get(**key);
-    keys.iter().filter(is_changed).map(|key| (*key).clone()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reload_names_the_sections_that_changed() {
-        let running = "state_dir='a'\n[log]\nlevel='info'\n[cloud]\n";
-        let read = "state_dir='a'\n[log]\nlevel='warn'\n[cloud]\n[[clock]]\nname='x'\n";
-        assert_eq!(changed_sections(running, read), ["clock", "log"]);
     }
 }

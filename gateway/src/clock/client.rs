@@ -23,7 +23,10 @@ use super::layout::{ClockTime, Sizes};
 use super::link::{Event, Link, LinkEnd};
 use super::wire::{self, EVENT_PUNCH, Frame, WireError, code, next_reply, u32_at};
 use crate::i18n::say;
+use crate::supervise::progress;
 
+/// What a part does between two answers of its clock.
+const TURN_SLACK: Duration = Duration::from_mins(1);
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// Serial numbers and names are short.
 const TEXT_CHARS_MAX: usize = 128;
@@ -360,6 +363,8 @@ impl Session {
     async fn any_answer(&mut self, step: Step, begun: Instant) -> Result<Frame, ClientError> {
         let mut received = self.link.received_bytes();
         loop {
+            // Each wait has its limit, and a long log has many of them.
+            progress(self.timeouts.progress + TURN_SLACK);
             match timeout(self.timeouts.progress, self.link.answers.recv()).await {
                 Ok(Some(Ok(frame))) => return Ok(frame),
                 Ok(Some(Err(end))) => {

@@ -14,7 +14,7 @@ const POLL_INTERVAL_S: u32 = 60;
 const DRIFT_WARN_S: u32 = 60;
 
 /// A `[[clock]]` section.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockConfig {
     /// The clock's name in the shop, unique among the devices.

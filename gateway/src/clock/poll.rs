@@ -32,8 +32,11 @@ use super::index::{Index, PunchStore};
 use super::layout::{AttendanceLayout, UserTable};
 use super::ledger::Ledger;
 use crate::i18n::say;
-use crate::seam::{Job, RecordError, Recorder};
+use crate::seam::{CloudOffset, Job, RecordError, Recorder};
+use crate::supervise::progress;
 
+/// What comes after a pause, up to the next word of the clock.
+const PAUSE_SLACK: Duration = Duration::from_mins(1);
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(5);
 
@@ -53,8 +56,30 @@ pub struct ClockPart {
     memory: Memory,
     /// `None`: what is known ends with the daemon.
     store: Option<PunchStore>,
+    cloud_offset: CloudOffset,
     /// Commands to read the clock that the next reading answers.
     asked: Vec<Job>,
+}
+
+/// What a clock's part stands in.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Where what is known about the clock outlives the daemon.
+    pub store: Option<PunchStore>,
+    /// By which punches and the clock's drift are judged: the box's own clock may be wrong.
+    pub cloud_offset: CloudOffset,
+}
+
+impl From<Option<PunchStore>> for Surroundings {
+    fn from(store: Option<PunchStore>) -> Self {
+        Self { store, cloud_offset: CloudOffset::default() }
+    }
+}
+
+/// The cloud's time where it is known, else the box's own.
+fn true_time(cloud_offset: &CloudOffset, wall: DateTime<Utc>) -> DateTime<Utc> {
+    let cloud_ms = cloud_offset.cloud_ms(wall.timestamp_millis());
+    cloud_ms.and_then(DateTime::from_timestamp_millis).unwrap_or(wall)
 }
 
 /// What is learned about the clock and outlives a session.
@@ -91,11 +116,10 @@ impl ClockPart {
         recorder: Recorder,
         jobs: mpsc::Receiver<Job>,
         health: watch::Sender<DeviceHealth>,
-        store: PunchStore,
+        around: Surroundings,
         stop: CancellationToken,
     ) -> Result<(), ConfigError> {
-        let store = Some(store);
-        Self::run_with(config, Timeouts::default(), recorder, jobs, health, store, stop).await
+        Self::run_with(config, Timeouts::default(), recorder, jobs, health, around, stop).await
     }
 
     /// As [`ClockPart::run`], with the patience of the caller, and with what is known about
@@ -106,16 +130,18 @@ impl ClockPart {
         recorder: Recorder,
         jobs: mpsc::Receiver<Job>,
         health: watch::Sender<DeviceHealth>,
-        store: Option<PunchStore>,
+        around: impl Into<Surroundings>,
         stop: CancellationToken,
     ) -> Result<(), ConfigError> {
         config.check()?;
+        let Surroundings { store, cloud_offset } = around.into();
         let part = ClockPart {
             target: config.target()?,
             forced_layout: config.forced_layout()?,
             condition: Condition { drift_warn_s: config.drift_warn_s, ..Condition::default() },
             memory: Memory::new(),
             store,
+            cloud_offset,
             are_jobs_over: false,
             asked: Vec::new(),
             config,
@@ -172,6 +198,7 @@ impl ClockPart {
     /// Waits between two sessions; a command to read ends the wait. Cancel safe: both
     /// receives leave what they did not take.
     async fn pause(&mut self, pause: Duration) {
+        progress(pause + PAUSE_SLACK);
         let until = Instant::now() + pause;
         let stop = self.stop.clone();
         while self.asked.is_empty() {
@@ -224,6 +251,10 @@ impl ClockPart {
 
     fn publish(&self) {
         self.condition.publish(&self.config.name, &self.health);
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        true_time(&self.cloud_offset, crate::time::now())
     }
 
     fn now_local(&self, now: DateTime<Utc>) -> NaiveDateTime {
@@ -285,6 +316,15 @@ fn random() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_whose_clock_is_wrong_judges_by_the_clouds_time() {
+        let wall = DateTime::from_timestamp_millis(1_770_000_000_000).unwrap();
+        assert_eq!(true_time(&CloudOffset::default(), wall), wall);
+        let woken_in_1970 = DateTime::from_timestamp_millis(60_000).unwrap();
+        let offset = CloudOffset::known(1_770_000_000_000 - 60_000);
+        assert_eq!(true_time(&offset, woken_in_1970), wall);
+    }
 
     #[test]
     fn pauses_grow_to_five_minutes_and_are_never_below_a_second() {

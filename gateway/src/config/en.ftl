@@ -11,6 +11,7 @@ config-language = FOURNIL_LANGUAGE = “{ $given }” is no language here: write
 config-log-level = [log] level: “{ $level }” is no level: write error, warn, info, debug or trace
 config-name-twice = two devices are called “{ $name }”: give each a name of its own
 config-cloud-url = [cloud] url: { $why }
+config-client-half = [cloud] give client_cert and client_key together
 config-journal = [journal] { $why }
 config-not-toml = { $file }, line { $line }: this is not TOML ({ $why })
 config-key-unknown = { $file }, line { $line }: unknown key “{ $key }”; known: { $known }

@@ -11,6 +11,7 @@ config-language = FOURNIL_LANGUAGE = « { $given } » n'est pas une langue d'ici
 config-log-level = [log] level : « { $level } » n'est pas un niveau : écrivez error, warn, info, debug ou trace
 config-name-twice = deux appareils s'appellent « { $name } » : donnez à chacun son propre nom
 config-cloud-url = [cloud] url : { $why }
+config-client-half = [cloud] donnez client_cert et client_key ensemble
 config-journal = [journal] { $why }
 config-not-toml = { $file }, ligne { $line } : ce n'est pas du TOML ({ $why })
 config-key-unknown = { $file }, ligne { $line } : clé inconnue « { $key } » ; connues : { $known }

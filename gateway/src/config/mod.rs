@@ -18,6 +18,7 @@ use crate::clock::ClockConfig;
 use crate::i18n::{Language, say};
 use crate::journal::JournalConfig;
 use crate::printer::PrinterConfig;
+use crate::tunnel::identity::CREDENTIAL;
 use crate::tunnel::target::Target;
 use read::File;
 
@@ -34,7 +35,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// What the gateway speaks to people; `None` leaves it to the command line.
     pub language: Option<Language>,
+    /// The key as a credential of systemd, where the unit gives it so.
+    pub credential: Option<PathBuf>,
     pub cloud: CloudConfig,
+    pub identity: IdentityConfig,
     pub journal: JournalConfig,
     pub clocks: Vec<ClockConfig>,
     pub printers: Vec<PrinterConfig>,
@@ -53,6 +57,26 @@ pub struct CloudConfig {
     /// PEM file of the only authority to be believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate brought to a cloud that asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_cert: Option<PathBuf>,
+    /// PEM file of its key, 0600.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<PathBuf>,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// After how many days the key gives way to a new one; 0 for never.
+    pub rotate_every_days: u32,
+}
+
+impl Default for IdentityConfig {
+    fn default() -> Self {
+        Self { rotate_every_days: 90 }
+    }
 }
 
 /// `[log]`
@@ -154,14 +178,17 @@ fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
 
 fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
     let mut file = File::open(path, text, faults);
-    let known = ["state_dir", "language", "cloud", "journal", "clock", "printer", "log"];
+    let known =
+        ["state_dir", "language", "cloud", "identity", "journal", "clock", "printer", "log"];
     file.refuse_others(&known, faults);
     let printers_written = file.tables("printer");
     Config {
         file: path.to_owned(),
         language: file.section("language", faults),
         state_dir: file.section("state_dir", faults).unwrap_or_else(|| STATE_DIR_DEFAULT.into()),
+        credential: None,
         cloud: file.section("cloud", faults).unwrap_or_default(),
+        identity: file.section("identity", faults).unwrap_or_default(),
         journal: file.section("journal", faults).unwrap_or_default(),
         clocks: file.list("clock", faults),
         printers: file.list("printer", faults),
@@ -190,11 +217,14 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
     if let Some(folder) = &sources.state_dir {
         config.state_dir.clone_from(folder);
     }
-    let mut known =
-        read::override_section("CLOUD", &mut config.cloud, &["url", "ca_file"], env, faults);
+    let credential = env("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join(CREDENTIAL));
+    config.credential = credential.filter(|path| path.exists());
+    let optional = ["url", "ca_file", "client_cert", "client_key"];
+    let mut known = read::override_section("CLOUD", &mut config.cloud, &optional, env, faults);
+    known.extend(read::override_section("IDENTITY", &mut config.identity, &[], env, faults));
     known.extend(read::override_section("JOURNAL", &mut config.journal, &[], env, faults));
     known.extend(read::override_section("LOG", &mut config.log, &[], env, faults));
-    let prefixes = ["FOURNIL_CLOUD_", "FOURNIL_JOURNAL_", "FOURNIL_LOG_"];
+    let prefixes = ["FOURNIL_CLOUD_", "FOURNIL_IDENTITY_", "FOURNIL_JOURNAL_", "FOURNIL_LOG_"];
     for name in &sources.env_names {
         let prefix = prefixes.iter().find(|prefix| name.starts_with(**prefix));
         if let Some(prefix) = prefix.filter(|_| !known.contains(name)) {
@@ -212,10 +242,13 @@ fn check(config: &Config, faults: &mut Vec<String>) {
     if let Some(Err(error)) = config.cloud.url.as_deref().map(Target::parse) {
         faults.push(say("config-cloud-url", &[("why", &error)]));
     }
+    if config.cloud.client_cert.is_some() != config.cloud.client_key.is_some() {
+        faults.push(say("config-client-half", &[]));
+    }
     if let Err(error) = config.journal.check() {
         faults.push(say("config-journal", &[("why", &error)]));
     }
-    if config.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+    if config.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
         faults.push(say("config-log-level", &[("level", &config.log.level)]));
     }
     let clocks = config.clocks.iter().map(|clock| clock.check().map_err(|e| e.to_string()));
@@ -248,6 +281,7 @@ impl Config {
             #[serde(skip_serializing_if = "Option::is_none")]
             language: Option<Language>,
             cloud: &'a CloudConfig,
+            identity: &'a IdentityConfig,
             journal: &'a JournalConfig,
             log: &'a LogConfig,
             clock: &'a [ClockConfig],
@@ -257,6 +291,7 @@ impl Config {
             state_dir: &self.state_dir,
             language: self.language,
             cloud: &self.cloud,
+            identity: &self.identity,
             journal: &self.journal,
             log: &self.log,
             clock: &self.clocks,

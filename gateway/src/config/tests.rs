@@ -48,6 +48,20 @@ fn a_whole_file_is_read() {
 }
 
 #[test]
+fn a_client_certificate_needs_its_key_and_a_credential_is_found() {
+    let half = faults("[cloud]\nclient_cert = '/etc/fournil/gateway.pem'\n");
+    assert!(half[0].contains("client_key"), "{half:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let env = [("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())];
+    assert_eq!(load_with("", &env).unwrap().credential, None, "none of ours among them");
+    let file = folder.path().join(CREDENTIAL);
+    std::fs::write(&file, "key").unwrap();
+    assert_eq!(load_with("", &env).unwrap().credential, Some(file));
+    let env = [("FOURNIL_IDENTITY_ROTATE_EVERY_DAYS", "7")];
+    assert_eq!(load_with("", &env).unwrap().identity.rotate_every_days, 7);
+}
+
+#[test]
 fn an_empty_file_is_all_defaults() {
     let config = load_with("", &[]).unwrap();
     assert_eq!(config.state_dir, Path::new(STATE_DIR_DEFAULT));

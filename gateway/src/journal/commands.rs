@@ -173,6 +173,7 @@ impl Engine {
             command_id: report.command_id.clone(),
             report: report.encode_to_vec(),
             settled_ms: self.time.wall_ms(),
+            lived_ms: self.age().lived_ms,
         };
         self.stage_with_report(settled.into(), report.clone())
     }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, StatVfsMountFlags, fallocate, flock, fstatvfs};
 use rustix::io::Errno;
 
 use super::JournalError;
@@ -19,7 +19,7 @@ static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const LOCK_NAME: &str = "lock";
 
 /// Everything that changes the folder.
-pub(super) trait Disk: Send + Sync + Debug {
+pub trait Disk: Send + Sync + Debug {
     /// Makes a file of `bytes` bytes that begins with `content`, all of it allocated
     /// and durable, and appears under its name at once or not at all.
     fn create(&self, path: &Path, content: &[u8], bytes: u64) -> io::Result<File>;
@@ -31,7 +31,7 @@ pub(super) trait Disk: Send + Sync + Debug {
 
 /// The real disk.
 #[derive(Debug)]
-pub(super) struct LocalDisk;
+pub struct LocalDisk;
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path, content: &[u8], bytes: u64) -> io::Result<File> {
@@ -51,7 +51,8 @@ impl Disk for LocalDisk {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        file.sync_data()
+        file.sync_data()?;
+        refuse_read_only(file)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -95,6 +96,13 @@ pub(super) fn zero_from(disk: &dyn Disk, file: &File, from: u64, end: u64) -> io
         offset += step;
     }
     Ok(())
+}
+
+/// A file system that was made read-only under an open file may say yes to an fsync and
+/// write nothing.
+fn refuse_read_only(file: &File) -> io::Result<()> {
+    let is_read_only = fstatvfs(file)?.f_flag.contains(StatVfsMountFlags::RDONLY);
+    if is_read_only { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
 }
 
 fn partial_path(path: &Path) -> PathBuf {

@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::age::Age;
 use super::config::JournalConfig;
 use super::disk::{Disk, is_full, zero_from};
 use super::framing::{self, Hash, Parsed, parse};
@@ -24,6 +25,8 @@ use crate::seam::RecordError;
 const RESERVE_NAME: &str = "reserve";
 /// Attempts to move an unsynced tail to a fresh segment before the commit is given up.
 const RESCUES_MAX: u32 = 3;
+/// Segments begun for one record: each may have filled with what an old one kept alive.
+const ROTATIONS_MAX: usize = 8;
 /// Staged bytes after which a commit is due whatever else is queued.
 pub(super) const TAIL_BYTES_MAX: usize = 256 * 1024;
 
@@ -57,6 +60,8 @@ pub(super) struct Engine {
     pub(super) notices: Vec<OwnNotice>,
     pub(super) losses: Losses,
     pub(super) has_reserve: bool,
+    /// An old segment is being emptied into the newest: not begun again meanwhile.
+    pub(super) is_emptying: bool,
     pub(super) failed: Option<String>,
 }
 
@@ -106,6 +111,7 @@ impl Engine {
             notices: Vec::new(),
             losses: Losses::default(),
             has_reserve: folder.join(RESERVE_NAME).exists(),
+            is_emptying: false,
             failed: None,
         };
         if end.is_none() {
@@ -147,12 +153,22 @@ impl Engine {
             let text = format!("a record of {bytes} bytes does not fit in a segment");
             return Err(RecordError::Broken(text));
         }
-        if need == Need::Ordinary && !self.has_reserve && !self.ensure_reserve() {
+        if need == Need::Ordinary
+            && !self.has_reserve
+            && !self.ensure_reserve()
+            && !self.give_up_copies()
+        {
             return Err(self.disk_full());
         }
-        if self.position() + bytes as u64 > self.config.segment_bytes {
+        for _ in 0..ROTATIONS_MAX {
+            if self.position() + bytes as u64 <= self.config.segment_bytes {
+                break;
+            }
             self.commit()?;
-            return self.rotate(need);
+            self.rotate(need)?;
+        }
+        if self.position() + bytes as u64 > self.config.segment_bytes {
+            return Err(self.disk_full());
         }
         if self.tail.len() + bytes > TAIL_BYTES_MAX {
             self.commit()?;
@@ -184,6 +200,20 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(error) => self.rescue(&error),
         }
+    }
+
+    /// Shows that the disk still takes what it is given.
+    pub(super) fn probe(&mut self) -> Outcome {
+        self.commit()?;
+        match self.sync_newest() {
+            Ok(()) => Ok(()),
+            Err(error) => self.rescue(&error),
+        }
+    }
+
+    /// The journal's age now.
+    pub(super) fn age(&self) -> Age {
+        self.state.age.at(&self.time)
     }
 
     /// True while something staged is not synced.
@@ -247,6 +277,7 @@ impl Engine {
                 self.ensure_reserve();
                 Ok(())
             }
+            Err(error) if is_full(&error) && self.swap_oldest() => Ok(()),
             Err(error) if is_full(&error) => Err(self.disk_full()),
             Err(error) => Err(RecordError::Broken(format!(
                 "a new segment in {} cannot be made: {error}",
@@ -260,7 +291,8 @@ impl Engine {
     fn open_segment(&mut self, need: Need) -> std::io::Result<()> {
         let number = self.newest_number() + 1;
         let now_ms = self.time.wall_ms();
-        let head = self.state.head(number, self.synced.next_seq, now_ms);
+        let age = self.age();
+        let head = self.state.head(number, self.synced.next_seq, now_ms, age);
         let mut content = head_bytes(head, &self.synced.chain);
         let head_end = content.len() as u64;
         content.extend_from_slice(&self.tail);
@@ -273,9 +305,9 @@ impl Engine {
             made => made?,
         };
         if let Some(closed) = self.segments.last_mut() {
-            closed.closed_ms = Some(now_ms);
+            closed.closed_at_ms = Some(age.lived_ms);
         }
-        let segment = Segment { number, path, file, bytes, is_bad: false, closed_ms: None };
+        let segment = Segment { number, path, file, bytes, is_bad: false, closed_at_ms: None };
         let from = Place { segment: self.newest_number(), offset: self.synced.offset };
         self.segments.push(segment);
         self.move_tail(from, Place { segment: number, offset: head_end });
@@ -357,8 +389,20 @@ impl Engine {
         self.disk.remove(&self.folder.join(RESERVE_NAME)).is_ok()
     }
 
+    /// The disk is full and the oldest segment is a copy of what the cloud has, but for a
+    /// few live records. The reserve lends the room to begin a segment, these go into it,
+    /// and what they leave behind pays the reserve back.
+    fn swap_oldest(&mut self) -> bool {
+        if self.is_emptying || !self.has_reserve || !self.has_copies() {
+            return false;
+        }
+        self.has_reserve = false;
+        let is_lent = self.disk.remove(&self.folder.join(RESERVE_NAME)).is_ok();
+        is_lent && self.open_segment(Need::Vital).is_ok() && self.give_up_copies()
+    }
+
     /// Makes the reserve again when there is room for it.
-    fn ensure_reserve(&mut self) -> bool {
+    pub(super) fn ensure_reserve(&mut self) -> bool {
         if !self.has_reserve {
             let path = self.folder.join(RESERVE_NAME);
             self.has_reserve = self.disk.create(&path, &[], self.config.reserve_bytes).is_ok();

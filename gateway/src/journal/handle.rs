@@ -29,9 +29,29 @@ const ASKS_MAX: usize = 256;
 /// [`Journal::close`], the writer stops and the folder is free.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    asks: mpsc::Sender<Ask>,
+    way: Way,
     changed: watch::Receiver<UpMark>,
     time: TimeSource,
+}
+
+/// How a question gets to the writer.
+#[derive(Debug, Clone)]
+enum Way {
+    /// To its thread.
+    Thread(mpsc::Sender<Ask>),
+    /// It is answered on the spot, in the simulation's own time.
+    #[cfg(feature = "testing")]
+    Here(super::here::Desk),
+}
+
+impl Way {
+    async fn give(&self, ask: Ask) -> Result<(), RecordError> {
+        match self {
+            Self::Thread(asks) => asks.send(ask).await.map_err(|_| RecordError::Stopped),
+            #[cfg(feature = "testing")]
+            Self::Here(desk) => desk.give(ask).await,
+        }
+    }
 }
 
 impl Journal {
@@ -52,29 +72,39 @@ impl Journal {
         time: TimeSource,
         disk: Arc<dyn Disk>,
     ) -> Result<(Self, Opened), JournalError> {
-        let lock = lock_folder(folder)?;
-        let setting = Setting { folder: folder.to_owned(), config, disk, time: time.clone() };
-        let (engine, opened) = setting.open(Why::Start)?;
-        let mark = UpMark { epoch: engine.state.up.epoch, last: engine.state.up.last };
+        let (writer, changed, opened) = writer_on(folder, config, time.clone(), disk)?;
         let (asks, asked) = mpsc::channel(ASKS_MAX);
-        let (told, changed) = watch::channel(mark);
-        let writer = Writer { setting, engine, asks: asked, changed: told, lock, tried_at: None };
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || writer.run(asked))
             .map_err(|source| JournalError::Io {
                 what: "start the writer of",
                 path: folder.to_owned(),
                 source,
             })?;
-        Ok((Self { asks, changed, time }, opened))
+        Ok((Self { way: Way::Thread(asks), changed, time }, opened))
+    }
+
+    /// Opens the journal without a thread: each question is answered where it is asked, at
+    /// the pace that `desk` keeps.
+    #[cfg(feature = "testing")]
+    pub fn open_here(
+        folder: &Path,
+        config: JournalConfig,
+        time: TimeSource,
+        disk: Arc<dyn Disk>,
+        desk: super::here::Desk,
+    ) -> Result<(Self, Opened), JournalError> {
+        let (writer, changed, opened) = writer_on(folder, config, time.clone(), disk)?;
+        desk.seat(writer);
+        Ok((Self { way: Way::Here(desk), changed, time }, opened))
     }
 
     /// Serves the device parts until all of them are gone. Not answered while the writer
     /// is behind: the seam's queue fills and devices wait.
     pub async fn serve(&self, mut requests: mpsc::Receiver<Request>) {
         while let Some(request) = requests.recv().await {
-            if self.asks.send(ask_of(request)).await.is_err() {
+            if self.way.give(ask_of(request)).await.is_err() {
                 return;
             }
         }
@@ -162,7 +192,13 @@ impl Journal {
         self.ask(|reply| Ask::Pending { skip, jobs_max, reply }).await
     }
 
-    /// How the journal stands. An answer also proves that the writer lives.
+    /// Shows that the writer lives (it answers) and that the disk takes what it is given (it
+    /// says yes).
+    pub async fn probe(&self) -> Result<(), RecordError> {
+        self.ask(|reply| Ask::Probe { reply }).await
+    }
+
+    /// How the journal stands.
     pub async fn stat(&self) -> Result<JournalStat, RecordError> {
         self.ask(|reply| Ask::Stat { reply }).await
     }
@@ -194,9 +230,24 @@ impl Journal {
     {
         let (done, answer) = oneshot::channel();
         let reply = Box::new(move |result| drop(done.send(result)));
-        self.asks.send(ask(reply)).await.map_err(|_| RecordError::Stopped)?;
+        self.way.give(ask(reply)).await?;
         answer.await.map_err(|_| RecordError::Stopped)?
     }
+}
+
+/// Locks and reads the folder.
+fn writer_on(
+    folder: &Path,
+    config: JournalConfig,
+    time: TimeSource,
+    disk: Arc<dyn Disk>,
+) -> Result<(Writer, watch::Receiver<UpMark>, Opened), JournalError> {
+    let lock = lock_folder(folder)?;
+    let setting = Setting { folder: folder.to_owned(), config, disk, time };
+    let (engine, opened) = setting.open(Why::Start)?;
+    let mark = UpMark { epoch: engine.state.up.epoch, last: engine.state.up.last };
+    let (told, changed) = watch::channel(mark);
+    Ok((Writer { setting, engine, changed: told, lock, tried_at: None }, changed, opened))
 }
 
 fn ask_of(request: Request) -> Ask {

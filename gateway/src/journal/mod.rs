@@ -54,17 +54,31 @@
 //! and the unsynced tail goes to a new one, whose head makes what the old one holds from
 //! there on void. On a full disk punches and new commands are refused, health and notices
 //! dropped and counted, and a reserve file is given back so that begun, settled and
-//! acknowledged can still be written; all of it heals without a restart.
+//! acknowledged can still be written; copies that the cloud has go first, and what is
+//! alive in them is written again. All of it heals without a restart.
+//!
+//! # What is kept
+//!
+//! Events the cloud has stay for thirty days or 64 MiB, the ids of settled commands for
+//! thirty days or 20,000 of them. Days are those the box lived through ([`age`]): a wall
+//! clock that jumps, or wakes up in 1970, makes nothing go early. Open commands and settled
+//! ids are carried to the head of the log when their segment goes, so none holds it.
 //!
 //! What it is *not*: a database. Lookups that need more are rebuilt from it elsewhere.
 
+mod age;
 mod append;
 mod commands;
 mod config;
+#[cfg(feature = "testing")]
+pub mod disk;
+#[cfg(not(feature = "testing"))]
 mod disk;
 mod engine;
 mod framing;
 mod handle;
+#[cfg(feature = "testing")]
+pub mod here;
 mod inspect;
 mod notice;
 mod open;

@@ -136,11 +136,14 @@ impl Setting {
 
 impl Engine {
     fn write_opening(&mut self) -> Outcome {
+        let age = self.age();
         let opened = OpenedRecord {
             up_epoch: self.state.up.epoch,
             incarnation: self.state.incarnation,
-            boot_id: self.time.boot_id().to_vec(),
+            boot_id: age.boot_id.to_vec(),
             wall_ms: self.time.wall_ms(),
+            lived_ms: age.lived_ms,
+            boot_ms: age.boot_ms,
         };
         self.stage(opened, Need::Vital)?;
         self.commit()

@@ -97,6 +97,13 @@ pub(super) struct SegmentHead {
     pub(super) down_epoch: u64,
     #[prost(uint64, tag = "10")]
     pub(super) down_durable: u64,
+    /// The journal's age when the segment was begun, and the boot clock at that moment.
+    #[prost(uint64, tag = "11")]
+    pub(super) lived_ms: u64,
+    #[prost(bytes = "vec", tag = "12")]
+    pub(super) boot_id: Vec<u8>,
+    #[prost(uint64, tag = "13")]
+    pub(super) boot_ms: u64,
 }
 
 /// The daemon started.
@@ -110,6 +117,11 @@ pub(super) struct Opened {
     pub(super) boot_id: Vec<u8>,
     #[prost(int64, tag = "4")]
     pub(super) wall_ms: i64,
+    /// The journal's age.
+    #[prost(uint64, tag = "5")]
+    pub(super) lived_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) boot_ms: u64,
 }
 
 /// One entry of the up log.
@@ -160,8 +172,12 @@ pub(super) struct CommandSettled {
     /// A protocol `CommandReport` with a final state.
     #[prost(bytes = "vec", tag = "2")]
     pub(super) report: Vec<u8>,
+    /// Wall clock, for people.
     #[prost(int64, tag = "3")]
     pub(super) settled_ms: i64,
+    /// The journal's age, by which it is forgotten.
+    #[prost(uint64, tag = "4")]
+    pub(super) lived_ms: u64,
 }
 
 /// The cloud has committed every event up to here. May go back after a restore.
@@ -212,10 +228,17 @@ pub(super) struct CarriedCommand {
 }
 
 /// The daemon stopped in good order.
-#[derive(Clone, Copy, PartialEq, Eq, Message)]
+#[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct Closed {
     #[prost(int64, tag = "1")]
     pub(super) wall_ms: i64,
+    /// The journal's age, and the boot clock.
+    #[prost(uint64, tag = "2")]
+    pub(super) lived_ms: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) boot_id: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    pub(super) boot_ms: u64,
 }
 
 /// Replaces the sequence in an encoded event: in protobuf the last value of a field

@@ -58,7 +58,7 @@ pub(super) fn replay(
         // may be whole all the same.
         let next = heads.get(index + 1).filter(|next| next.0 == segment.number + 1);
         let next = next.and_then(|next| next.1.as_ref());
-        segment.closed_ms = next.map(|head| head.wall_ms);
+        segment.closed_at_ms = next.map(|head| head.lived_ms);
         let is_last = index + 1 == heads.len() && !segment.is_bad;
         let until = next.map(|head| head.first_seq);
         found.end = walk(segment, until, is_last, &mut cursor, &mut found, &mut each)?;
@@ -106,6 +106,7 @@ fn walk(
         }
         Met::Damage { text, lost_records } => {
             damages.push(Damage { segment: number, text, is_new });
+            state.up.interrupt();
             if lost_records {
                 state.note_gap();
             }

@@ -30,8 +30,8 @@ pub(super) struct Segment {
     pub(super) file: File,
     pub(super) bytes: u64,
     pub(super) is_bad: bool,
-    /// When the next segment was begun; `None` for the newest.
-    pub(super) closed_ms: Option<i64>,
+    /// The journal's age when the next segment was begun; `None` for the newest.
+    pub(super) closed_at_ms: Option<u64>,
 }
 
 impl Segment {
@@ -55,7 +55,7 @@ impl Segment {
     pub(super) fn open(path: PathBuf, number: u64, is_bad: bool, write: bool) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(write).open(&path)?;
         let bytes = file.metadata()?.len();
-        Ok(Self { number, path, file, bytes, is_bad, closed_ms: None })
+        Ok(Self { number, path, file, bytes, is_bad, closed_at_ms: None })
     }
 
     /// Reads the file. Blocks the disk cannot give come as zeros, which the walk takes for

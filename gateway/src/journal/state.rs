@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
+use super::age::{Age, DAY_MS};
 use super::config::JournalConfig;
 use super::record::{CommandBegun, Record, SegmentHead};
 use super::uplog::{Place, UpLog};
@@ -34,7 +35,9 @@ pub(super) struct Pending {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settled {
     pub(super) place: Place,
-    pub(super) settled_ms: i64,
+    pub(super) bytes: u64,
+    /// The journal's age when it ended.
+    pub(super) lived_ms: u64,
 }
 
 /// Everything the journal knows without reading the disk.
@@ -49,6 +52,10 @@ pub(super) struct State {
     pub(super) settled: HashMap<Uuid, Settled>,
     /// Settled ids, oldest first.
     settled_order: VecDeque<Uuid>,
+    /// Bytes of their records.
+    settled_bytes: u64,
+    /// As the newest record that tells it says.
+    pub(super) age: Age,
 }
 
 impl State {
@@ -59,6 +66,7 @@ impl State {
             Record::SegmentHead(head) => self.apply_head(head),
             Record::Opened(opened) => {
                 self.incarnation = self.incarnation.max(opened.incarnation);
+                self.age.note(opened.lived_ms, &opened.boot_id, opened.boot_ms);
                 if self.up.epoch == 0 {
                     self.up.epoch = opened.up_epoch;
                 }
@@ -79,7 +87,7 @@ impl State {
                 }
             }
             Record::CommandSettled(settled) => {
-                let entry = Settled { place, settled_ms: settled.settled_ms };
+                let entry = Settled { place, bytes, lived_ms: settled.lived_ms };
                 self.settle(id_of(&settled.command_id), entry);
             }
             Record::UpAcked(acked) => {
@@ -102,12 +110,15 @@ impl State {
                 let pending = Pending { place, bytes, order: carried.order, begun };
                 self.add_pending(&carried.accepted.command_id, pending);
             }
-            Record::Closed(_) => {}
+            Record::Closed(closed) => {
+                self.age.note(closed.lived_ms, &closed.boot_id, closed.boot_ms);
+            }
         }
     }
 
     fn apply_head(&mut self, head: &SegmentHead) {
         self.incarnation = self.incarnation.max(head.incarnation);
+        self.age.note(head.lived_ms, &head.boot_id, head.boot_ms);
         self.enter_epoch(head.up_epoch);
         self.up.last = self.up.last.max(head.up_last);
         self.up.acked = head.up_acked;
@@ -131,8 +142,10 @@ impl State {
 
     fn settle(&mut self, id: Uuid, entry: Settled) {
         self.pending.remove(&id);
-        if self.settled.insert(id, entry).is_none() {
-            self.settled_order.push_back(id);
+        self.settled_bytes += entry.bytes;
+        match self.settled.insert(id, entry) {
+            Some(before) => self.settled_bytes -= before.bytes,
+            None => self.settled_order.push_back(id),
         }
     }
 
@@ -154,21 +167,21 @@ impl State {
         let settled = &self.settled;
         self.settled_order
             .make_contiguous()
-            .sort_by_key(|id| settled.get(id).map_or(0, |entry| entry.settled_ms));
+            .sort_by_key(|id| settled.get(id).map_or(0, |entry| entry.lived_ms));
     }
 
     /// Forgets outcomes that nobody may ask for any more.
-    pub(super) fn prune_settled(&mut self, config: &JournalConfig, now_ms: i64) {
-        let day_ms = 86_400_000;
-        let oldest_ms = now_ms.saturating_sub(i64::from(config.seen_days_min) * day_ms);
+    pub(super) fn prune_settled(&mut self, config: &JournalConfig, lived_ms: u64) {
+        let oldest_ms = lived_ms.saturating_sub(u64::from(config.seen_days_min) * DAY_MS);
         while let Some(id) = self.settled_order.front().copied() {
             let count = self.settled_order.len();
-            let is_old = self.settled.get(&id).is_none_or(|entry| entry.settled_ms < oldest_ms);
+            let is_old = self.settled.get(&id).is_none_or(|entry| entry.lived_ms < oldest_ms);
             if count <= config.seen_ids_min || (!is_old && count <= config.seen_ids_max) {
                 return;
             }
             self.settled_order.pop_front();
-            self.settled.remove(&id);
+            let gone = self.settled.remove(&id);
+            self.settled_bytes -= gone.map_or(0, |entry| entry.bytes);
         }
     }
 
@@ -179,6 +192,11 @@ impl State {
 
     pub(super) fn pending_bytes(&self) -> u64 {
         self.pending.values().map(|pending| pending.bytes).sum()
+    }
+
+    /// Bytes of what must be written again before its segment may go.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.pending_bytes() + self.settled_bytes
     }
 
     /// Unsettled commands in the order they were accepted.
@@ -203,7 +221,7 @@ impl State {
     }
 
     /// The numbers that every segment repeats at its head.
-    pub(super) fn head(&self, segment: u64, first_seq: u64, wall_ms: i64) -> SegmentHead {
+    pub(super) fn head(&self, segment: u64, first_seq: u64, wall_ms: i64, age: Age) -> SegmentHead {
         SegmentHead {
             segment,
             first_seq,
@@ -215,6 +233,9 @@ impl State {
             up_acked: self.up.acked,
             down_epoch: self.down.epoch,
             down_durable: self.down.durable,
+            lived_ms: age.lived_ms,
+            boot_id: age.boot_id.to_vec(),
+            boot_ms: age.boot_ms,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A span is a contiguous run of events within one segment; every
 //! [`MARK_EVERY`]th event is marked with its offset, and a reader walks from the
-//! mark. A million events cost about half a megabyte.
+//! mark, so no span goes over damage. A million events cost about half a megabyte.
 
 const MARK_EVERY: u64 = 32;
 
@@ -22,6 +22,8 @@ pub(super) struct UpLog {
     /// Everything up to here is committed by the cloud.
     pub(super) acked: u64,
     spans: Vec<Span>,
+    /// Damage was met since the newest event.
+    is_interrupted: bool,
 }
 
 /// A stretch of one segment to read.
@@ -51,8 +53,9 @@ impl UpLog {
     /// Takes in an event. Sequences only grow.
     pub(super) fn add(&mut self, seq: u64, place: Place, bytes: u64) {
         self.last = self.last.max(seq);
+        let is_whole = !std::mem::take(&mut self.is_interrupted);
         match self.spans.last_mut() {
-            Some(span) if span.segment == place.segment && span.last + 1 == seq => {
+            Some(span) if is_whole && span.segment == place.segment && span.last + 1 == seq => {
                 span.last = seq;
                 span.bytes += bytes;
                 if (seq - span.first).is_multiple_of(MARK_EVERY) {
@@ -67,6 +70,11 @@ impl UpLog {
                 marks: vec![(seq, place.offset)],
             }),
         }
+    }
+
+    /// Damage stands here: no reader can walk on from the events before to those behind.
+    pub(super) fn interrupt(&mut self) {
+        self.is_interrupted = true;
     }
 
     /// Oldest sequence from which on nothing is missing; `last + 1` when nothing is kept.

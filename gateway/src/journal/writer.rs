@@ -5,12 +5,13 @@
 //! fills during one fdatasync and the next covers all of it.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fournil_protocol::command::Command;
 use fournil_protocol::event::{Body, CommandReport};
 use fournil_protocol::hello::{DownHead, UpHead};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::disk::FolderLock;
@@ -44,6 +45,7 @@ pub(super) enum Ask {
     Read { from: u64, limit: ReadLimit, reply: Reply<EventRun> },
     Heads { reply: Reply<(UpHead, DownHead)> },
     Pending { skip: HashSet<Uuid>, jobs_max: usize, reply: Reply<Vec<Job>> },
+    Probe { reply: Reply<()> },
     Stat { reply: Reply<JournalStat> },
     Close { reply: Reply<()> },
 }
@@ -55,7 +57,6 @@ type Waiting = Vec<Box<dyn FnOnce(Result<(), RecordError>) + Send>>;
 pub(super) struct Writer {
     pub(super) setting: Setting,
     pub(super) engine: Engine,
-    pub(super) asks: mpsc::Receiver<Ask>,
     pub(super) changed: watch::Sender<UpMark>,
     /// Held as long as the thread lives.
     pub(super) lock: FolderLock,
@@ -64,9 +65,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Serves until it is closed or the last handle is gone.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self, mut asks: mpsc::Receiver<Ask>) {
         let mut closing = None;
-        while let Some(first) = self.asks.blocking_recv() {
+        while let Some(first) = asks.blocking_recv() {
             self.recover();
             let mut waiting = Waiting::new();
             let began = Instant::now();
@@ -78,7 +79,7 @@ impl Writer {
                 }
                 self.serve(ask, &mut waiting);
                 let is_over = began.elapsed() >= GATHER_MAX;
-                next = if is_over { None } else { self.asks.try_recv().ok() };
+                next = if is_over { None } else { asks.try_recv().ok() };
             }
             self.settle(waiting);
             if closing.is_some() {
@@ -92,6 +93,16 @@ impl Writer {
         if let Some(reply) = closing {
             reply(end);
         }
+    }
+
+    /// One question, one commit.
+    #[cfg(feature = "testing")]
+    pub(super) fn answer_one(&mut self, ask: Ask) {
+        self.recover();
+        let mut waiting = Waiting::new();
+        self.serve(ask, &mut waiting);
+        self.settle(waiting);
+        self.keep_house();
     }
 
     fn serve(&mut self, ask: Ask, waiting: &mut Waiting) {
@@ -128,6 +139,7 @@ impl Writer {
             Ask::Read { .. }
             | Ask::Heads { .. }
             | Ask::Pending { .. }
+            | Ask::Probe { .. }
             | Ask::Stat { .. }
             | Ask::Close { .. } => {
                 // Only what is durable may be shown: an event that was sent and then lost
@@ -160,6 +172,7 @@ impl Writer {
                 }
                 reply(jobs);
             }
+            Ask::Probe { reply } => reply(alive.and_then(|()| self.engine.probe())),
             Ask::Stat { reply } => reply(alive.map(|()| self.engine.stat())),
             _ => {}
         }
@@ -228,7 +241,13 @@ impl Writer {
     }
 
     fn close(&mut self) -> Result<(), RecordError> {
-        let closed = Closed { wall_ms: self.setting.time.wall_ms() };
+        let age = self.engine.age();
+        let closed = Closed {
+            wall_ms: self.setting.time.wall_ms(),
+            lived_ms: age.lived_ms,
+            boot_id: age.boot_id.to_vec(),
+            boot_ms: age.boot_ms,
+        };
         self.engine.stage(closed, Need::Vital)?;
         self.engine.commit()
     }

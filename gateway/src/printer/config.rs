@@ -151,6 +151,9 @@ pub enum Target {
         baud: u32,
         flow: Flow,
     },
+    /// A simulated printer in this process.
+    #[cfg(feature = "testing")]
+    Memory(super::transport::memory::Plug),
 }
 
 /// How a serial printer says that its buffer is full.
@@ -223,6 +226,8 @@ impl fmt::Display for Target {
             Self::Serial { path, baud, flow } => {
                 write!(formatter, "serial:{path}?baud={baud}&flow={}", flow.word())
             }
+            #[cfg(feature = "testing")]
+            Self::Memory(_) => formatter.write_str("memory"),
         }
     }
 }

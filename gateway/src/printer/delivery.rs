@@ -17,6 +17,7 @@ use super::narrator::Progress;
 use super::status::Condition;
 use super::talk::Talk;
 use super::transport::LinkError;
+use crate::supervise::progress;
 
 /// How long to listen before looking at the clocks again.
 const TICK: Duration = Duration::from_millis(250);
@@ -26,8 +27,11 @@ const DRAIN_TICK: Duration = Duration::from_millis(20);
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long a tag may come behind the answer to the question that stood behind it.
 const TAG_AFTER_ANSWER: Duration = Duration::from_secs(3);
-/// A stop of the daemon lets a running print come to its proof, within this.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// A stop of the daemon lets a running print come to its proof, within this; the supervisor
+/// waits a little longer.
+const STOP_GRACE: Duration = Duration::from_millis(2_500);
+/// A job under way is looked at more often than this.
+const PROGRESS: Duration = Duration::from_secs(30);
 
 /// How long an attempt waits for a printer that says it is well.
 #[derive(Debug, Clone, Copy)]
@@ -213,7 +217,9 @@ impl Attempt<'_> {
                 _ => {}
             }
             talk.pump(&[], DRAIN_TICK).await?;
-            if watch.over(talk.condition) {
+            // Nobody is asked here how the printer is, so the time runs whatever it said
+            // last: a system that does not tell must not hold the queue for ever.
+            if watch.over(Condition::default()) {
                 return Err(if watch.left() { Halt::Left } else { Halt::Unproven });
             }
         }
@@ -265,6 +271,8 @@ impl<'a> Watch<'a> {
     }
 
     fn over(&mut self, condition: Condition) -> bool {
+        // It may wait for paper for hours; what it must not do is hang.
+        progress(PROGRESS);
         let now = Instant::now();
         if condition.ready() {
             self.used += now - self.seen;

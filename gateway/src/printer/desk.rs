@@ -33,10 +33,15 @@ pub(super) struct Desk {
     /// A command asked how the printer is; answered after the next look.
     asked: Vec<Uuid>,
     cloud_offset: CloudOffset,
+    ambient: Ambient,
 }
 
 impl Desk {
-    pub(super) fn new(jobs: mpsc::Receiver<Job>, cloud_offset: CloudOffset) -> Self {
+    pub(super) fn new(
+        jobs: mpsc::Receiver<Job>,
+        cloud_offset: CloudOffset,
+        ambient: Ambient,
+    ) -> Self {
         Self {
             queue: Queue::default(),
             jobs,
@@ -44,6 +49,7 @@ impl Desk {
             owed: VecDeque::new(),
             asked: Vec::new(),
             cloud_offset,
+            ambient,
         }
     }
 
@@ -80,6 +86,7 @@ impl Desk {
     pub(super) async fn attend(&mut self, narrator: &Narrator) -> Leave {
         loop {
             tokio::select! {
+                biased;
                 () = self.next() => {}
                 () = tokio::time::sleep(EXPIRE_EVERY) => {}
             }
@@ -100,7 +107,7 @@ impl Desk {
     }
 
     fn cloud_now_ms(&self) -> Option<i64> {
-        self.cloud_offset.cloud_ms((Ambient::system().wall_ms)())
+        self.cloud_offset.cloud_ms((self.ambient.wall_ms)())
     }
 
     fn accept(&mut self, job: Job) {
@@ -114,7 +121,7 @@ impl Desk {
                 self.asked.push(job.id);
                 return;
             }
-            Some(Body::ReadClock(_)) | None => Told::new(
+            Some(Body::ReadClock(_) | Body::SendDiagnostics(_)) | None => Told::new(
                 CommandState::Unsupported,
                 words::UNKNOWN_KIND,
                 "a printer cannot do this",

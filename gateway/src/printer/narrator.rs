@@ -122,6 +122,7 @@ impl Narrator {
         self.publish(DeviceState::Down, code, &detail);
         // Cancel safe: neither branch holds anything.
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => Err(Leave),
             () = tokio::time::sleep(JOURNAL_RETRY) => Ok(()),
         }

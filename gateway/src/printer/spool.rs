@@ -32,6 +32,8 @@ use super::render::render;
 use super::talk::{ANSWER_TIMEOUT, Talk};
 use crate::i18n::say;
 use crate::seam::{CloudOffset, Job, Recorder};
+use crate::supervise::progress;
+use crate::tunnel::ambient::Ambient;
 
 pub use super::delivery::Patience;
 
@@ -40,6 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a printer that is not ready is asked again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 const HEARD_MAX: usize = 64;
+/// Longest time between two turns of the loop, or two looks at a job under way.
+const TURN_MAX: Duration = Duration::from_mins(2);
 
 /// Runs one printer until `stop`, or until the journal or the senders are gone.
 pub async fn run(
@@ -50,17 +54,17 @@ pub async fn run(
     cloud_offset: CloudOffset,
     stop: CancellationToken,
 ) -> Result<(), ConfigError> {
-    let patience = Patience::default();
-    run_with(config, recorder, jobs, health, cloud_offset, stop, patience).await
+    let (patience, ambient) = (Patience::default(), Ambient::system());
+    run_with(config, recorder, jobs, health, (cloud_offset, ambient), stop, patience).await
 }
 
-/// [`run`] with other waiting times.
+/// [`run`] with another clock and other waiting times.
 pub async fn run_with(
     config: PrinterConfig,
     recorder: Recorder,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<DeviceHealth>,
-    cloud_offset: CloudOffset,
+    (cloud_offset, ambient): (CloudOffset, Ambient),
     stop: CancellationToken,
     patience: Patience,
 ) -> Result<(), ConfigError> {
@@ -78,7 +82,7 @@ pub async fn run_with(
         profile,
         drawer,
         patience,
-        desk: Desk::new(jobs, cloud_offset),
+        desk: Desk::new(jobs, cloud_offset, ambient),
         talk: None,
         heard: VecDeque::new(),
         unclean: false,
@@ -127,6 +131,7 @@ impl Spool {
     async fn work(&mut self) -> Result<(), Leave> {
         self.look().await;
         loop {
+            progress(TURN_MAX);
             self.desk.clear(&self.narrator).await?;
             self.answer_asked().await?;
             // What has not begun stays in the journal for the next start.
@@ -146,6 +151,7 @@ impl Spool {
             }
             // Cancel safe: a receive that is dropped has taken nothing.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return Ok(()),
                 () = self.desk.next() => {}
                 () = tokio::time::sleep(wait) => if self.desk.queue.is_empty() {
@@ -171,7 +177,14 @@ impl Spool {
     async fn serve_and_tell(&mut self, mut entry: Entry) -> Result<Duration, Leave> {
         let id = entry.job.id;
         let served = match entry.interrupted.clone() {
-            Some(why) => self.settle(&mut entry, &why).await,
+            Some(why) => {
+                let stop = self.stop.clone();
+                // Prints nothing, so it may be dropped: the next start settles it.
+                tokio::select! {
+                    served = self.settle(&mut entry, &why) => served,
+                    () = stop.cancelled() => return Err(Leave),
+                }
+            }
             None => self.serve(&mut entry).await?,
         };
         match served {
@@ -228,7 +241,7 @@ impl Spool {
         if page.lines.is_empty() {
             return failed(words::DOCUMENT_EMPTY, "nothing to print".to_owned());
         }
-        let voice = match self.ready().await {
+        let voice = match self.ready_unless_stopped().await? {
             Ok(voice) => voice,
             Err(hold) => return Ok(hold),
         };
@@ -261,7 +274,7 @@ impl Spool {
             let detail = format!("there is no pin {}; 2 and 5 exist", open.pin);
             return Ok(Served::Settled(Told::new(CommandState::Failed, words::DRAWER_PIN, detail)));
         };
-        let ready = self.ready().await;
+        let ready = self.ready_unless_stopped().await?;
         let condition = self.talk.as_ref().map(|talk| talk.condition);
         let (bytes, voice) = match (ready, condition) {
             (Ok(voice), _) => (escpos::drawer(pin).to_vec(), voice),
@@ -330,6 +343,7 @@ impl Spool {
         let delivered = {
             let mut delivering = pin!(attempt.deliver(&mut talk, &mut progress));
             tokio::select! {
+                biased;
                 delivered = &mut delivering => delivered,
                 Leave = self.desk.attend(&self.narrator) => delivering.await,
             }
@@ -347,6 +361,15 @@ impl Spool {
             }
             Delivered::Left => return Err(Leave),
         })
+    }
+
+    /// [`Self::ready`], dropped when the daemon stops: an opening may take seconds.
+    async fn ready_unless_stopped(&mut self) -> Result<Result<Voice, Served>, Leave> {
+        let stop = self.stop.clone();
+        tokio::select! {
+            ready = self.ready() => Ok(ready),
+            () = stop.cancelled() => Err(Leave),
+        }
     }
 
     /// Opens the printer and asks how it is; no byte of a job leaves here.
@@ -407,7 +430,7 @@ impl Spool {
     /// Looks at an idle printer and says how it is.
     async fn look(&mut self) {
         // Its outcome is in the health; there is no job to hold.
-        let _ = self.ready().await;
+        let _ = self.ready_unless_stopped().await;
         self.rest().await;
     }
 

@@ -1,42 +1,48 @@
 //! The life of the process: parts that die and start again alone, a stop in two steps,
 //! and a watchdog that is fed by progress only.
 //!
-//! Stop: a first signal cancels the soft token and parts end in good order; five seconds
+//! Stop: a first signal cancels the soft token and parts end in good order; four seconds
 //! later, or at a second signal, the hard token aborts what is left. An essential part
-//! that ends early stops the process with a failure, so that systemd starts it afresh.
+//! that ends early, or makes no progress, stops the process with a failure, so that systemd
+//! starts it afresh; any other part that makes none is aborted and started again alone.
 
+mod keep;
 mod pulse;
+mod systemd;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub use pulse::Pulse;
+pub use keep::Kept;
+use keep::{Keeper, panic_text};
+pub use pulse::{Pulse, progress};
+pub use systemd::watch_every;
 
 use crate::tunnel::ambient::Ambient;
-use crate::tunnel::backoff::Backoff;
 
-/// From the first signal to the hard stop.
-const GRACE: Duration = Duration::from_secs(5);
-/// How often promises are looked at when systemd does not say.
-const WATCH_EVERY: Duration = Duration::from_secs(10);
+/// From the first signal to the hard stop; with the journal's last words behind it a stop
+/// takes five seconds at the most.
+const GRACE: Duration = Duration::from_secs(4);
+/// An essential part that has broken its promise for so long ends the process.
+const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// Starts and keeps parts.
-#[derive(Debug)]
 pub struct Supervisor {
     soft: CancellationToken,
     hard: CancellationToken,
     ambient: Ambient,
     parts: JoinSet<Option<Failure>>,
     promises: Vec<(String, Pulse)>,
+    status: Box<dyn Fn() -> String + Send>,
 }
 
 /// Why the process ends.
@@ -47,8 +53,17 @@ pub enum Failure {
     /// The identity changed under the daemon.
     #[error("la passerelle a été enrôlée de nouveau : le service repart avec cette identité")]
     Reenrolled,
+    /// It lives and does nothing.
+    #[error("« {0} » n'avance plus : le service repart de zéro")]
+    Stuck(String),
     #[error("arrêt forcé : une partie ne s'est pas terminée à temps")]
     Forced,
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Supervisor").field("parts", &self.parts.len()).finish_non_exhaustive()
+    }
 }
 
 impl Supervisor {
@@ -59,6 +74,7 @@ impl Supervisor {
             ambient,
             parts: JoinSet::new(),
             promises: Vec::new(),
+            status: Box::new(String::new),
         }
     }
 
@@ -67,19 +83,55 @@ impl Supervisor {
         self.soft.clone()
     }
 
-    /// Counts a promise into the watchdog's.
+    /// The line that `systemctl status` shows.
+    pub fn tell(&mut self, status: impl Fn() -> String + Send + 'static) {
+        self.status = Box::new(status);
+    }
+
+    /// Counts the promise of an essential part into the watchdog's.
     pub fn watch(&mut self, name: &str, pulse: Pulse) {
         self.promises.push((name.to_owned(), pulse));
     }
 
     /// A part that is started again whenever it ends, panics included.
-    pub fn part<F, P>(&mut self, name: impl Into<String>, start: F)
+    pub fn part<F, P>(&mut self, name: impl Into<String>, mut start: F)
     where
         F: FnMut() -> P + Send + 'static,
         P: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
-        let (soft, hard) = (self.soft.clone(), self.hard.clone());
-        self.parts.spawn(keep(name.into(), start, soft, hard, self.ambient));
+        self.keep(name.into(), None, move |_| start());
+    }
+
+    /// A part that can be ended alone, by the token it is given, and that is aborted and
+    /// started again when it stops saying [`progress`].
+    pub fn moving<F, P>(&mut self, name: impl Into<String>, pulse: Pulse, start: F) -> Kept
+    where
+        F: FnMut(CancellationToken) -> P + Send + 'static,
+        P: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        self.keep(name.into(), Some(pulse), start)
+    }
+
+    fn keep<F, P>(&mut self, name: String, pulse: Option<Pulse>, start: F) -> Kept
+    where
+        F: FnMut(CancellationToken) -> P + Send + 'static,
+        P: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let (keeper, kept) = Keeper::new(name, pulse, &self.soft, &self.hard, self.ambient);
+        self.parts.spawn(keeper.keep(start));
+        kept
+    }
+
+    /// Something to be done once, beside the parts.
+    pub fn errand(&mut self, errand: impl Future<Output = ()> + Send + 'static) {
+        let soft = self.soft.clone();
+        self.parts.spawn(async move {
+            tokio::select! {
+                () = errand => {}
+                () = soft.cancelled() => {}
+            }
+            None
+        });
     }
 
     /// A part the process cannot do without.
@@ -105,28 +157,34 @@ impl Supervisor {
     }
 
     /// Lives until a signal or an essential part ends it. `reload` answers SIGHUP.
-    pub async fn run(mut self, mut reload: impl FnMut()) -> Result<(), Failure> {
-        let (mut signals, mut watch) = match (Signals::listen(), Self::ticker()) {
-            (Ok(signals), watch) => (signals, watch),
-            (Err(error), _) => {
+    pub async fn run(mut self, mut reload: impl FnMut(&mut Self)) -> Result<(), Failure> {
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
                 tracing::error!(%error, "signals cannot be received");
                 return Err(Failure::Essential("signaux".to_owned()));
             }
         };
-        tell(&[NotifyState::Ready]);
+        let mut watch = interval(systemd::watch_every());
+        watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        systemd::ready(&(self.status)());
         let mut failure = None;
         while failure.is_none() && !self.soft.is_cancelled() {
             tokio::select! {
                 told = signals.next() => match told {
                     Told::Stop => self.soft.cancel(),
-                    Told::Reload => reload(),
+                    Told::Reload => {
+                        systemd::reloading();
+                        reload(&mut self);
+                        systemd::ready(&(self.status)());
+                    }
                 },
-                _ = watch.tick() => self.feed_watchdog(),
+                _ = watch.tick() => failure = self.feed_watchdog(),
                 Some(ended) = self.parts.join_next() => failure = ended_early(ended),
                 () = self.soft.cancelled() => {}
             }
         }
-        tell(&[NotifyState::Stopping]);
+        systemd::stopping("arrêt en cours");
         self.soft.cancel();
         let was_forced = self.stop(&mut signals).await;
         match failure {
@@ -136,14 +194,9 @@ impl Supervisor {
         }
     }
 
-    fn ticker() -> tokio::time::Interval {
-        let every = sd_notify::watchdog_enabled().map_or(WATCH_EVERY, |period| period / 3);
-        let mut ticker = interval(every.max(Duration::from_millis(100)));
-        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticker
-    }
-
-    fn feed_watchdog(&self) {
+    /// Feeds the watchdog while every essential part keeps its promise; gives the failure
+    /// once one has broken it for too long.
+    fn feed_watchdog(&self) -> Option<Failure> {
         let late: Vec<&str> = self
             .promises
             .iter()
@@ -151,10 +204,14 @@ impl Supervisor {
             .map(|(name, _)| name.as_str())
             .collect();
         if late.is_empty() {
-            tell(&[NotifyState::Watchdog]);
-        } else {
-            tracing::error!(parts = late.join(","), "no progress: the watchdog goes unfed");
+            systemd::alive(&(self.status)());
+            return None;
         }
+        let late = late.join(", ");
+        tracing::error!(parts = late, "no progress: the watchdog goes unfed");
+        systemd::status(&format!("n'avance plus : {late}"));
+        let stuck = self.promises.iter().find(|(_, pulse)| pulse.late_by() > STUCK_AFTER);
+        stuck.map(|(name, _)| Failure::Stuck(name.clone()))
     }
 
     /// Waits for the parts, then makes them end; true when it had to.
@@ -179,63 +236,6 @@ fn ended_early(ended: Result<Option<Failure>, JoinError>) -> Option<Failure> {
         Err(error) if error.is_cancelled() => None,
         Err(error) => Some(Failure::Essential(panic_text(error))),
     }
-}
-
-/// Aborts its task when dropped, so that a part never outlives its keeper.
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Runs one part again and again. Each run is a task of its own, so that a panic ends
-/// nothing else.
-async fn keep<F, P>(
-    name: String,
-    mut start: F,
-    soft: CancellationToken,
-    hard: CancellationToken,
-    ambient: Ambient,
-) -> Option<Failure>
-where
-    F: FnMut() -> P + Send + 'static,
-    P: Future<Output = anyhow::Result<()>> + Send + 'static,
-{
-    let mut backoff = Backoff::default();
-    loop {
-        let began = Instant::now();
-        let mut task = tokio::spawn(start());
-        let _guard = AbortOnDrop(task.abort_handle());
-        let ended = tokio::select! {
-            ended = &mut task => ended,
-            () = hard.cancelled() => return None,
-        };
-        if soft.is_cancelled() {
-            return None;
-        }
-        let why = match ended {
-            Ok(Ok(())) => "ended by itself".to_owned(),
-            Ok(Err(error)) => format!("{error:#}"),
-            Err(error) => panic_text(error),
-        };
-        backoff.session_ended(began.elapsed());
-        let wait = backoff.next_wait((ambient.random)());
-        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        tracing::error!(part = name, cause = why, wait_ms, "part ended; it starts again");
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = soft.cancelled() => return None,
-        }
-    }
-}
-
-fn panic_text(error: JoinError) -> String {
-    let Ok(panic) = error.try_into_panic() else { return "aborted".to_owned() };
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panic: {}", text.unwrap_or_default())
 }
 
 /// What a signal asks for.
@@ -266,12 +266,5 @@ impl Signals {
             _ = self.interrupt.recv() => Told::Stop,
             _ = self.hangup.recv() => Told::Reload,
         }
-    }
-}
-
-/// systemd may not be there; then there is nobody to tell.
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd was not told");
     }
 }

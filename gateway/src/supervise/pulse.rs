@@ -1,11 +1,31 @@
 //! A part's promise to be heard again within so long. The watchdog is fed while every
 //! promise is kept, so it shows progress and not merely that a timer runs.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+
+/// How often a promise is looked at again.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+tokio::task_local! {
+    /// Of the part that this task runs.
+    static OWN: Pulse;
+}
+
+/// "I work, and will say so again within this time", said by a supervised part wherever it
+/// is. Outside of one, as in a command of the command line, it says nothing.
+pub fn progress(within: Duration) {
+    let _ = OWN.try_with(|pulse| pulse.promise(within));
+}
+
+/// Runs a part that says [`progress`].
+pub(super) fn within<F: Future>(pulse: Pulse, part: F) -> impl Future<Output = F::Output> {
+    OWN.scope(pulse, part)
+}
 
 /// One part's promise. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,8 +50,23 @@ impl Pulse {
 
     /// True when the promise was not kept.
     pub fn is_late(&self) -> bool {
+        self.late_by() > Duration::ZERO
+    }
+
+    /// For how long the promise has not been kept.
+    pub fn late_by(&self) -> Duration {
         let due = Duration::from_millis(self.due_ms.load(Ordering::Relaxed));
-        self.start.elapsed() > due
+        self.start.elapsed().saturating_sub(due)
+    }
+
+    /// Waits until a promise is broken.
+    pub async fn broken(&self) {
+        while !self.is_late() {
+            let due = Duration::from_millis(self.due_ms.load(Ordering::Relaxed));
+            let left = due.saturating_sub(self.start.elapsed());
+            // A later promise may be shorter than the one that is slept on.
+            sleep(left.min(LOOK_EVERY) + Duration::from_millis(1)).await;
+        }
     }
 }
 

@@ -46,6 +46,12 @@ impl Backoff {
         if close::is_slow_lane(code) {
             return hint.max(SLOW_LANE) + part_of(SLOW_LANE / 10, random);
         }
+        self.wait_after_busy(hint, random)
+    }
+
+    /// Wait after the cloud said, before or within a session, how long to stay away.
+    pub fn wait_after_busy(&mut self, hint: Duration, random: u64) -> Duration {
+        let hint = hint.min(HINT_MAX);
         if hint.is_zero() {
             return self.next_wait(random);
         }

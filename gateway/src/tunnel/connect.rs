@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fournil_protocol::SUBPROTOCOL;
 use fournil_protocol::limits::FRAME_BYTES_MAX;
+use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
@@ -23,7 +24,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 use super::metered::Metered;
 use super::target::{TUNNEL_PATH, Target};
 use super::trust::{self, Trust};
-use crate::i18n::say;
+use crate::i18n::{Given, say};
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -35,8 +36,9 @@ const ADDRESSES_MAX: usize = 4;
 pub const CONNECT_MAX: Duration = Duration::from_secs(10 + 4 * 8 + 10 + 10);
 /// Sent bytes nobody acknowledges kill the connection after this.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
-/// Unsent bytes the kernel may hold: what is in there cannot be overtaken.
-const NOTSENT_BYTES: u32 = 16 * 1024;
+/// Unsent bytes beyond which the kernel takes no more: what is in there cannot be
+/// overtaken. 4 KiB are 16 ms on a line of 2 Mbit/s.
+const NOTSENT_BYTES: u32 = 4 * 1024;
 /// The library's own choice is 128 KiB, filled with zeros at each read.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -56,6 +58,19 @@ pub enum ConnectError {
     Tls { target: String, why: String },
     #[error("{}", say("tunnel-upgrade", &[("target", .target), ("why", .why)]))]
     Upgrade { target: String, why: String },
+    #[error("{}", say("tunnel-busy", &[("target", .target), ("status", .status)]))]
+    Busy { target: String, status: u16, retry_after: Duration },
+}
+
+impl ConnectError {
+    /// How long the cloud, or a proxy before it, asked to stay away.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some(*retry_after),
+            _ => None,
+        }
+    }
 }
 
 /// Asks DNS, each time anew: a cloud that moved is found at the next try.
@@ -127,6 +142,26 @@ pub async fn secure(
     }
 }
 
+fn refused(target: &Target, error: &io::Error) -> ConnectError {
+    match client_refused(error) {
+        Some(alert) => {
+            let why = format!("{alert:?}");
+            let given: Given<'_> = &[("target", target), ("why", &why)];
+            ConnectError::Certificate(say("tunnel-client-refused", given))
+        }
+        None => ConnectError::Tls { target: target.to_string(), why: short(error) },
+    }
+}
+
+/// The word of a server that does not take our certificate. In TLS 1.3 it judges it after
+/// we are done, so the word comes late: with the first answer that is read.
+pub fn client_refused(error: &io::Error) -> Option<AlertDescription> {
+    match tls_cause(error)? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
+    }
+}
+
 fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref::<rustls::Error>()
 }
@@ -147,7 +182,18 @@ pub async fn upgrade(
     match timeout(UPGRADE_TIMEOUT, handshake(target, stream)).await {
         Ok(Ok(socket)) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(answer))) => {
-            Err(failed(format!("HTTP {}", answer.status())))
+            let status = answer.status();
+            if is_busy(status) {
+                let retry_after = retry_after(answer.headers());
+                let (target, status) = (target.to_string(), status.as_u16());
+                return Err(ConnectError::Busy { target, status, retry_after });
+            }
+            let told = answer.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let told = told.lines().next().filter(|line| line.len() <= 120).unwrap_or_default();
+            Err(failed(format!("HTTP {status} {told}").trim_end().to_owned()))
+        }
+        Ok(Err(tungstenite::Error::Io(error))) if tls_cause(&error).is_some() => {
+            Err(refused(target, &error))
         }
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(_) => Err(failed(say("tunnel-why-silent", &[]))),
@@ -172,6 +218,19 @@ pub async fn handshake(
     Ok(socket)
 }
 
+/// Answers of a server that means to be there again soon.
+fn is_busy(status: http::StatusCode) -> bool {
+    use http::StatusCode;
+    matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// `Retry-After` in seconds; zero when it is missing or a date, which leaves the wait to
+/// the usual backoff.
+fn retry_after(headers: &http::HeaderMap) -> Duration {
+    let told = headers.get(http::header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Duration::from_secs(told.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+}
+
 /// Small buffers, and nothing larger than a frame is ever put together.
 pub fn socket_config() -> WebSocketConfig {
     WebSocketConfig::default()
@@ -192,5 +251,38 @@ fn short(error: &io::Error) -> String {
             say("tunnel-why-unreachable", &[])
         }
         _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_line_shows_and_little_waits_in_the_kernel() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target = Target::parse(&format!("https://localhost:{}", address.port())).unwrap();
+        let stream = reach(&target, &[address]).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), NOTSENT_BYTES);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert!(USER_TIMEOUT < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn when_to_come_back_is_read_in_seconds_and_anything_else_is_left_to_the_backoff() {
+        let told = |value: Option<&'static str>| {
+            let mut headers = http::HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static(value));
+            }
+            retry_after(&headers)
+        };
+        assert_eq!(told(Some(" 17 ")), Duration::from_secs(17));
+        for other in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT"), Some("-3"), Some("")] {
+            assert_eq!(told(other), Duration::ZERO, "{other:?}");
+        }
     }
 }

@@ -4,24 +4,15 @@
 //! a good answer, so a cut at any point leaves either the old identity or a second try.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use bytes::Bytes;
 use data_encoding::BASE64;
 use fournil_protocol::enrol::{self, EnrolAnswer, EnrolRefusal, EnrolRequest};
-use fournil_protocol::limits::ENROL_BYTES_MAX;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
-use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::connect::{self, ConnectError};
+use super::https::{self, PostError};
 use super::identity::{self, Enrolled, IdentityError, PendingKey};
 use super::target::{BadAddress, ENROL_PATH, Target};
 use super::trust::{Trust, TrustError};
-
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a person typed.
 #[derive(Debug, Clone)]
@@ -53,12 +44,12 @@ pub enum EnrolError {
     #[error(transparent)]
     Trust(#[from] TrustError),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The cloud's own words.
     #[error("{message}")]
     Refused { code: String, message: String },
+    #[error(transparent)]
+    Post(#[from] PostError),
     #[error("{target} a donné une réponse qui n'est pas celle d'un cloud Fournil ({why})")]
     Answer { target: Target, why: String },
     #[error(
@@ -84,6 +75,7 @@ pub async fn run(enrolment: &Enrolment) -> Result<Enrolled, EnrolError> {
         _ => Trust::public()?,
     };
     let key = PendingKey::take_up(&enrolment.state_dir)?;
+    let _lock = identity::Lock::take(&enrolment.state_dir)?;
     let answer = redeem(&target, &trust, &code, &key).await?;
     let fingerprint = key.fingerprint();
     if answer.fingerprint != fingerprint {
@@ -114,7 +106,6 @@ async fn redeem(
     code: &str,
     key: &PendingKey,
 ) -> Result<EnrolAnswer, EnrolError> {
-    let stream = connect::dial(target, trust).await?;
     let answer = |why: String| EnrolError::Answer { target: target.clone(), why };
     let signature = key.sign(&enrol::signed_bytes(code, key.public_key()));
     let request = EnrolRequest {
@@ -125,47 +116,15 @@ async fn redeem(
         hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
     };
     let body = serde_json::to_vec(&request).map_err(|error| answer(error.to_string()))?;
-    let exchange = post(target, stream, body);
-    let (status, body) = timeout(ANSWER_TIMEOUT, exchange)
-        .await
-        .map_err(|_| answer("pas de réponse".to_owned()))?
-        .map_err(answer)?;
-    if status == StatusCode::OK {
-        return serde_json::from_slice(&body).map_err(|error| answer(error.to_string()));
+    let posted = https::post(target, trust, ENROL_PATH, body).await?;
+    if posted.is_ok() {
+        return serde_json::from_slice(&posted.body).map_err(|error| answer(error.to_string()));
     }
-    match serde_json::from_slice::<EnrolRefusal>(&body) {
+    match serde_json::from_slice::<EnrolRefusal>(&posted.body) {
         Ok(refusal) => Err(EnrolError::Refused {
             code: refusal.error,
             message: refusal.message.lines().collect::<Vec<_>>().join(" "),
         }),
-        Err(_) => Err(answer(format!("HTTP {status}"))),
+        Err(_) => Err(answer(posted.why())),
     }
-}
-
-async fn post(
-    target: &Target,
-    stream: tokio_rustls::client::TlsStream<tokio::net::TcpStream>,
-    body: Vec<u8>,
-) -> Result<(StatusCode, Bytes), String> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    let request = Request::post(ENROL_PATH)
-        .header(header::HOST, target.authority())
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::CONNECTION, "close")
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| error.to_string())?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), ENROL_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok((status, body.to_bytes()))
-    };
-    // The connection ends by itself once the answer is in; its own end is no news.
-    let (answer, _) = tokio::join!(exchange, connection);
-    answer
 }

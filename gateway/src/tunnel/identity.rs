@@ -3,26 +3,36 @@
 //!
 //! `STATE/identity/` is 0700 and holds `key.pk8` (0600) and `identity.toml`. Each file
 //! is replaced whole: written beside, synced, renamed, folder synced. `identity.toml`
-//! names its key by fingerprint, so a change of identity that was cut between the two
-//! files is finished at the next start. Loose permissions are refused, not mended:
-//! whoever could read the key may have.
+//! names its key by fingerprint, so a change of key that was cut between the two files is
+//! finished at the next start. Loose permissions are refused, not mended: whoever could
+//! read the key may have. The key may also be a systemd credential instead of a file of
+//! ours; then it is never changed from here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use fournil_protocol::fingerprint;
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
+/// Name of the key among the credentials of the unit.
+pub const CREDENTIAL: &str = "fournil-gateway-key";
 const FOLDER: &str = "identity";
 const KEY: &str = "key.pk8";
 /// A key whose enrolment has not been answered yet. Kept, so that a lost answer can
 /// be asked for again with the same key.
 const KEY_PENDING: &str = "key.pending";
+/// The key that is to follow, kept for the same reason.
+const KEY_NEXT: &str = "key.next";
+/// The key before: a cloud that came back from a backup knows this one only.
+const KEY_PREVIOUS: &str = "key.previous";
 const ENROLLED: &str = "identity.toml";
 
 /// What the cloud said at enrolment.
@@ -46,6 +56,8 @@ pub struct Enrolled {
 pub struct Identity {
     key: Ed25519KeyPair,
     pub enrolled: Enrolled,
+    /// The key is a credential of systemd: it is changed where that is kept.
+    pub is_credential: bool,
 }
 
 /// Why there is no usable identity.
@@ -68,6 +80,14 @@ pub enum IdentityError {
         path.display()
     )]
     Foreign { path: PathBuf, owner: u32, me: u32 },
+    #[error(
+        "{} n'est pas là : si la clé est un « credential » de systemd, seul le service la voit ; \
+         sinon, enrôlez de nouveau avec --force",
+        path.display()
+    )]
+    NoKey { path: PathBuf },
+    #[error("l'identité est en train de changer : recommencez dans un instant")]
+    Busy,
     #[error("{} est abîmé ({why}) : enrôlez de nouveau avec --force", path.display())]
     Damaged { path: PathBuf, why: String },
     #[error("{} : {source}", path.display())]
@@ -77,25 +97,48 @@ pub enum IdentityError {
 impl Identity {
     /// Reads and checks the identity under a state folder.
     pub fn load(state_dir: &Path) -> Result<Self, IdentityError> {
+        Self::load_with(state_dir, None)
+    }
+
+    /// The same with its key in a credential, where there is one.
+    pub fn load_with(state_dir: &Path, credential: Option<&Path>) -> Result<Self, IdentityError> {
         let folder = state_dir.join(FOLDER);
         let key_path = folder.join(KEY);
         let enrolled_path = folder.join(ENROLLED);
-        if !key_path.exists() || !enrolled_path.exists() {
+        if !enrolled_path.exists() {
             return Err(IdentityError::Missing);
         }
         check_private(&folder, 0o700)?;
+        if let Some(credential) = credential {
+            return Self::from_credential(credential, &enrolled_path);
+        }
+        if !key_path.exists() {
+            return Err(IdentityError::NoKey { path: key_path });
+        }
         check_private(&key_path, 0o600)?;
-        let text = fs::read_to_string(&enrolled_path).map_err(io_error(&enrolled_path))?;
-        let enrolled: Enrolled = toml::from_str(&text).map_err(|error| IdentityError::Damaged {
-            path: enrolled_path,
-            why: error.message().to_owned(),
-        })?;
+        let enrolled = read_enrolled(&enrolled_path)?;
         let key = read_key(&key_path)?;
         if fingerprint_of(key.public_key().as_ref()) == enrolled.fingerprint {
-            return Ok(Self { key, enrolled });
+            return Ok(Self { key, enrolled, is_credential: false });
         }
         let key = finish_change(&folder, &enrolled)?;
-        Ok(Self { key, enrolled })
+        Ok(Self { key, enrolled, is_credential: false })
+    }
+
+    /// systemd gives the file to the unit's user, sometimes by an access list that shows as
+    /// group rights: only a key that everybody may read is refused.
+    fn from_credential(path: &Path, enrolled_path: &Path) -> Result<Self, IdentityError> {
+        let mode = fs::metadata(path).map_err(io_error(path))?.mode() & 0o777;
+        if mode & 0o007 != 0 {
+            return Err(IdentityError::Loose { path: path.to_owned(), mode, wanted: 0o400 });
+        }
+        let (key, enrolled) = (read_key(path)?, read_enrolled(enrolled_path)?);
+        let words = fingerprint_of(key.public_key().as_ref());
+        if words != enrolled.fingerprint {
+            let why = format!("c'est la clé {words}, pas {}", enrolled.fingerprint);
+            return Err(IdentityError::Damaged { path: path.to_owned(), why });
+        }
+        Ok(Self { key, enrolled, is_credential: true })
     }
 
     /// Ed25519 over `bytes`.
@@ -114,16 +157,27 @@ impl Identity {
     }
 }
 
-/// A key that asks to be enrolled. Only [`PendingKey::adopt`] makes it an identity.
+/// A key that asks to be enrolled, or to follow the one in use. Only [`PendingKey::adopt`]
+/// makes it the identity's.
 #[derive(Debug)]
 pub struct PendingKey {
     folder: PathBuf,
+    file: &'static str,
     key: Ed25519KeyPair,
 }
 
 impl PendingKey {
     /// Takes up the key of an enrolment that was not answered, or makes a new one.
     pub fn take_up(state_dir: &Path) -> Result<Self, IdentityError> {
+        Self::in_file(state_dir, KEY_PENDING)
+    }
+
+    /// The same for the key that is to follow the one in use.
+    pub fn next(state_dir: &Path) -> Result<Self, IdentityError> {
+        Self::in_file(state_dir, KEY_NEXT)
+    }
+
+    fn in_file(state_dir: &Path, file: &'static str) -> Result<Self, IdentityError> {
         let folder = state_dir.join(FOLDER);
         fs::DirBuilder::new()
             .recursive(true)
@@ -131,7 +185,7 @@ impl PendingKey {
             .create(&folder)
             .map_err(io_error(&folder))?;
         check_private(&folder, 0o700)?;
-        let path = folder.join(KEY_PENDING);
+        let path = folder.join(file);
         if !path.exists() {
             let random = SystemRandom::new();
             let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| IdentityError::Io {
@@ -142,7 +196,7 @@ impl PendingKey {
         }
         check_private(&path, 0o600)?;
         let key = read_key(&path)?;
-        Ok(Self { folder, key })
+        Ok(Self { folder, file, key })
     }
 
     pub fn public_key(&self) -> &[u8] {
@@ -159,13 +213,61 @@ impl PendingKey {
 
     /// Makes the key the identity. The old one is good until `identity.toml` is replaced.
     pub fn adopt(self, enrolled: &Enrolled) -> Result<(), IdentityError> {
+        if self.file == KEY_NEXT {
+            keep_previous(&self.folder)?;
+        } else {
+            // They followed another identity.
+            for name in [KEY_NEXT, KEY_PREVIOUS] {
+                remove(&self.folder.join(name))?;
+            }
+        }
         let enrolled_path = self.folder.join(ENROLLED);
         let text = toml::to_string(enrolled).map_err(|error| IdentityError::Damaged {
             path: enrolled_path.clone(),
             why: error.to_string(),
         })?;
         write_whole(&enrolled_path, text.as_bytes()).map_err(io_error(&enrolled_path))?;
-        promote_pending(&self.folder)
+        promote(&self.folder, self.file)
+    }
+
+    /// Throws the key away: nobody will take it.
+    pub fn discard(self) -> Result<(), IdentityError> {
+        remove(&self.folder.join(self.file))
+    }
+}
+
+/// The key before the one in use, where one is kept.
+pub(super) fn previous_key(state_dir: &Path) -> Result<Option<Ed25519KeyPair>, IdentityError> {
+    let path = state_dir.join(FOLDER).join(KEY_PREVIOUS);
+    if !path.exists() {
+        return Ok(None);
+    }
+    check_private(&path, 0o600)?;
+    read_key(&path).map(Some)
+}
+
+/// When the key in use was made.
+pub(crate) fn key_made_at(state_dir: &Path) -> Option<DateTime<Utc>> {
+    let made = fs::metadata(state_dir.join(FOLDER).join(KEY)).ok()?.modified().ok()?;
+    Some(made.into())
+}
+
+/// Held while an identity changes, by the daemon or by a command beside it.
+#[derive(Debug)]
+pub struct Lock {
+    _folder: File,
+}
+
+impl Lock {
+    /// Takes the lock, or says that somebody has it.
+    pub fn take(state_dir: &Path) -> Result<Self, IdentityError> {
+        let path = state_dir.join(FOLDER);
+        let folder = File::open(&path).map_err(io_error(&path))?;
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _folder: folder }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(IdentityError::Busy),
+            Err(error) => Err(IdentityError::Io { path, source: error.into() }),
+        }
     }
 }
 
@@ -176,30 +278,49 @@ pub(crate) fn enrolled_path(state_dir: &Path) -> PathBuf {
 
 /// True when a key and an answer are there, whatever their state.
 pub fn is_enrolled(state_dir: &Path) -> bool {
-    let folder = state_dir.join(FOLDER);
-    folder.join(KEY).exists() && folder.join(ENROLLED).exists()
+    enrolled_path(state_dir).exists()
 }
 
-/// A change of identity was cut between its two files: the pending key is the one meant.
+fn read_enrolled(path: &Path) -> Result<Enrolled, IdentityError> {
+    let text = fs::read_to_string(path).map_err(io_error(path))?;
+    toml::from_str(&text).map_err(|error| IdentityError::Damaged {
+        path: path.to_owned(),
+        why: error.message().to_owned(),
+    })
+}
+
+/// A change of key was cut between its two files: the key that waits is the one meant.
 fn finish_change(folder: &Path, enrolled: &Enrolled) -> Result<Ed25519KeyPair, IdentityError> {
-    let pending = folder.join(KEY_PENDING);
-    let damaged = || IdentityError::Damaged {
-        path: folder.join(KEY),
-        why: format!("ce n'est pas la clé {}", enrolled.fingerprint),
-    };
-    check_private(&pending, 0o600).map_err(|_| damaged())?;
-    let key = read_key(&pending).map_err(|_| damaged())?;
-    if fingerprint_of(key.public_key().as_ref()) != enrolled.fingerprint {
-        return Err(damaged());
+    for file in [KEY_PENDING, KEY_NEXT] {
+        let path = folder.join(file);
+        let Ok(key) = check_private(&path, 0o600).and_then(|()| read_key(&path)) else { continue };
+        if fingerprint_of(key.public_key().as_ref()) == enrolled.fingerprint {
+            promote(folder, file)?;
+            return Ok(key);
+        }
     }
-    promote_pending(folder)?;
-    Ok(key)
+    let why = format!("ce n'est pas la clé {}", enrolled.fingerprint);
+    Err(IdentityError::Damaged { path: folder.join(KEY), why })
 }
 
-fn promote_pending(folder: &Path) -> Result<(), IdentityError> {
+fn promote(folder: &Path, file: &str) -> Result<(), IdentityError> {
     let key_path = folder.join(KEY);
-    fs::rename(folder.join(KEY_PENDING), &key_path).map_err(io_error(&key_path))?;
+    fs::rename(folder.join(file), &key_path).map_err(io_error(&key_path))?;
     sync_folder(folder).map_err(io_error(folder))
+}
+
+/// A copy, because the key in use must be there at every instant.
+fn keep_previous(folder: &Path) -> Result<(), IdentityError> {
+    let (key, previous) = (folder.join(KEY), folder.join(KEY_PREVIOUS));
+    let pkcs8 = Zeroizing::new(fs::read(&key).map_err(io_error(&key))?);
+    write_whole(&previous, &pkcs8).map_err(io_error(&previous))
+}
+
+fn remove(path: &Path) -> Result<(), IdentityError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn fingerprint_of(public_key: &[u8]) -> String {
@@ -212,13 +333,13 @@ fn fingerprint_of(public_key: &[u8]) -> String {
 }
 
 fn read_key(path: &Path) -> Result<Ed25519KeyPair, IdentityError> {
-    let pkcs8 = fs::read(path).map_err(io_error(path))?;
+    let pkcs8 = Zeroizing::new(fs::read(path).map_err(io_error(path))?);
     Ed25519KeyPair::from_pkcs8(&pkcs8)
         .map_err(|error| IdentityError::Damaged { path: path.to_owned(), why: error.to_string() })
 }
 
 /// Nobody else may read it, and it is ours.
-fn check_private(path: &Path, wanted: u32) -> Result<(), IdentityError> {
+pub(super) fn check_private(path: &Path, wanted: u32) -> Result<(), IdentityError> {
     let metadata = fs::metadata(path).map_err(io_error(path))?;
     let mode = metadata.mode() & 0o777;
     if mode & !wanted != 0 {
@@ -256,110 +377,5 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> IdentityError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use super::*;
-
-    fn enrolled(key: &PendingKey) -> Enrolled {
-        Enrolled {
-            gateway_id: Uuid::from_bytes([7; 16]),
-            name: "Caisse".into(),
-            company: "Boulangerie".into(),
-            url: "https://cloud.example".into(),
-            fingerprint: key.fingerprint(),
-            ca_pem: Some("pem".into()),
-        }
-    }
-
-    fn adopt(state: &Path) -> Enrolled {
-        let key = PendingKey::take_up(state).unwrap();
-        let enrolled = enrolled(&key);
-        key.adopt(&enrolled).unwrap();
-        enrolled
-    }
-
-    fn state() -> tempfile::TempDir {
-        let state = tempfile::tempdir().unwrap();
-        adopt(state.path());
-        state
-    }
-
-    fn chmod(path: &Path, mode: u32) {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn an_adopted_key_signs_for_its_fingerprint() {
-        let state = tempfile::tempdir().unwrap();
-        let enrolled = adopt(state.path());
-        let identity = Identity::load(state.path()).unwrap();
-        assert_eq!(identity.enrolled, enrolled);
-        let key = ring::signature::UnparsedPublicKey::new(
-            &ring::signature::ED25519,
-            identity.public_key(),
-        );
-        key.verify(b"said", &identity.sign(b"said")).unwrap();
-        assert_eq!(identity.fingerprint().split('-').count(), 4);
-    }
-
-    #[test]
-    fn the_key_is_written_for_its_owner_only() {
-        let state = state();
-        let mode = |name: &str| fs::metadata(state.path().join(name)).unwrap().mode() & 0o777;
-        assert_eq!(mode("identity"), 0o700);
-        assert_eq!(mode("identity/key.pk8"), 0o600);
-    }
-
-    #[test]
-    fn a_readable_key_is_refused_with_the_remedy() {
-        let state = state();
-        chmod(&state.path().join("identity/key.pk8"), 0o640);
-        let message = Identity::load(state.path()).unwrap_err().to_string();
-        assert!(message.contains("chmod 600") && message.contains("640"), "{message}");
-        chmod(&state.path().join("identity/key.pk8"), 0o600);
-        chmod(&state.path().join("identity"), 0o755);
-        let message = Identity::load(state.path()).unwrap_err().to_string();
-        assert!(message.contains("chmod 700"), "{message}");
-    }
-
-    #[test]
-    fn an_unanswered_key_is_taken_up_again_and_the_old_identity_stays_good() {
-        let state = state();
-        let old = Identity::load(state.path()).unwrap().fingerprint();
-        let first = PendingKey::take_up(state.path()).unwrap().fingerprint();
-        let second = PendingKey::take_up(state.path()).unwrap();
-        assert_eq!(first, second.fingerprint());
-        assert_ne!(first, old);
-        assert_eq!(Identity::load(state.path()).unwrap().fingerprint(), old);
-        let enrolled = enrolled(&second);
-        second.adopt(&enrolled).unwrap();
-        assert_eq!(Identity::load(state.path()).unwrap().fingerprint(), first);
-    }
-
-    #[test]
-    fn a_change_cut_between_its_two_files_is_finished() {
-        let state = state();
-        let key = PendingKey::take_up(state.path()).unwrap();
-        let text = toml::to_string(&enrolled(&key)).unwrap();
-        fs::write(state.path().join("identity/identity.toml"), text).unwrap();
-        for _ in 0..2 {
-            assert_eq!(Identity::load(state.path()).unwrap().fingerprint(), key.fingerprint());
-        }
-    }
-
-    #[test]
-    fn no_identity_says_how_to_get_one() {
-        let state = tempfile::tempdir().unwrap();
-        let message = Identity::load(state.path()).unwrap_err().to_string();
-        assert!(message.contains("enrol --url"), "{message}");
-    }
-
-    #[test]
-    fn a_damaged_key_says_so() {
-        let state = state();
-        fs::write(state.path().join("identity/key.pk8"), b"rubbish").unwrap();
-        let error = Identity::load(state.path()).unwrap_err();
-        assert!(matches!(error, IdentityError::Damaged { .. }));
-    }
-}
+#[path = "identity_tests.rs"]
+mod tests;

@@ -37,13 +37,16 @@ pub struct OffsetFilter {
 }
 
 impl OffsetFilter {
-    /// Compares the two clocks of this machine; forgets everything after a step.
-    pub fn note_clocks(&mut self, wall_ms: i64, mono_ms: i64) {
+    /// Compares the two clocks of this machine; forgets everything after a step, and says
+    /// whether there was one.
+    pub fn note_clocks(&mut self, wall_ms: i64, mono_ms: i64) -> bool {
         let difference = wall_ms.saturating_sub(mono_ms);
         let before = self.wall_minus_mono_ms.replace(difference).unwrap_or(difference);
-        if difference.saturating_sub(before).saturating_abs() > STEP_MS {
+        let is_step = difference.saturating_sub(before).saturating_abs() > STEP_MS;
+        if is_step {
             self.samples.clear();
         }
+        is_step
     }
 
     /// Adds an exchange and gives the best offset, if there is any.
@@ -103,8 +106,8 @@ mod tests {
                 elapsed_ms: times.3,
             };
             let mut filter = OffsetFilter::default();
-            filter.note_clocks(times.0, times.1);
-            filter.note_clocks(times.2, times.3);
+            let _ = filter.note_clocks(times.0, times.1);
+            let _ = filter.note_clocks(times.2, times.3);
             let _ = filter.add(exchange);
         }
     }
@@ -127,11 +130,11 @@ mod tests {
     #[test]
     fn a_step_of_the_wall_clock_forgets_the_samples() {
         let mut filter = OffsetFilter::default();
-        filter.note_clocks(1_000_000, 0);
+        assert!(!filter.note_clocks(1_000_000, 0));
         filter.add(exchange(50, 10));
-        filter.note_clocks(1_012_050, 12_000);
+        assert!(!filter.note_clocks(1_012_050, 12_000));
         assert!(filter.best().is_some());
-        filter.note_clocks(4_612_050, 24_000);
+        assert!(filter.note_clocks(4_612_050, 24_000));
         assert!(filter.best().is_none());
     }
 }

@@ -34,4 +34,12 @@ pub struct TunnelState {
     pub round_trip_ms: Option<i64>,
     pub received_bytes: u64,
     pub sent_bytes: u64,
+    /// How often the cloud asked for another key, and how often it did not know ours.
+    #[serde(default)]
+    pub rotations_asked: u64,
+    #[serde(default)]
+    pub keys_refused: u64,
+    /// When the first certificate of the chain the cloud showed ends, Unix milliseconds.
+    #[serde(default)]
+    pub certificate_until_ms: Option<i64>,
 }

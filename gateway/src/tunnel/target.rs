@@ -12,6 +12,9 @@ const PORT_DEFAULT: u16 = 443;
 pub const TUNNEL_PATH: &str = "/gateway/v1";
 /// The enrolment's door.
 pub const ENROL_PATH: &str = "/gateway/enrol";
+/// Where a change of key begins, and where it is proposed.
+pub const CHALLENGE_PATH: &str = "/gateway/rotate/challenge";
+pub const ROTATE_PATH: &str = "/gateway/rotate";
 
 /// A cloud's address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use fournil_protocol::enrol::{self as wire, EnrolAnswer, EnrolRefusal, EnrolRequest};
 use fournil_protocol::frame::{Frame, Kind};
-use fournil_protocol::hello::{Challenge, Welcome};
-use fournil_protocol::{SUBPROTOCOL, fingerprint};
+use fournil_protocol::hello::{Challenge, Hello, Welcome};
+use fournil_protocol::{SUBPROTOCOL, Versions, fingerprint};
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -31,21 +31,22 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request as Asked, Respon
 
 use super::ambient::Ambient;
 use super::enrol::{EnrolError, Enrolment};
-use super::identity::Identity;
+use super::identity::{Enrolled, Identity, PendingKey};
 use super::session::Terms;
 use super::state::{Phase, TunnelState};
+use super::uploads::Uploads;
 use super::*;
 use crate::journal::{Journal, JournalConfig, TimeSource};
 use crate::seam::CloudOffset;
 use crate::supervise::Pulse;
 
 /// A private authority and a server certificate of it for `localhost`.
-struct Pki {
+pub(super) struct Pki {
     folder: tempfile::TempDir,
-    acceptor: TlsAcceptor,
+    pub(super) acceptor: TlsAcceptor,
 }
 
-fn pki() -> Pki {
+pub(super) fn pki() -> Pki {
     let folder = tempfile::tempdir().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -70,12 +71,12 @@ fn pki() -> Pki {
 }
 
 impl Pki {
-    fn ca_file(&self) -> PathBuf {
+    pub(super) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 }
 
-async fn listen() -> (TcpListener, SocketAddr) {
+pub(super) async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
@@ -235,7 +236,8 @@ async fn say(socket: &mut ServerSocket, kind: Kind) {
     socket.send(Message::Binary(bytes.into())).await.unwrap();
 }
 
-async fn welcome(socket: &mut ServerSocket) {
+/// Says the challenge and gives what answers it.
+async fn challenged(socket: &mut ServerSocket) -> Hello {
     let challenge =
         Challenge { nonce: vec![1; 32], version_min: 1, version_max: 1, server_time_ms: 0 };
     say(socket, Kind::Challenge(challenge)).await;
@@ -244,6 +246,11 @@ async fn welcome(socket: &mut ServerSocket) {
         panic!("no hello")
     };
     assert_eq!(hello.server_name, "localhost");
+    hello
+}
+
+async fn welcome(socket: &mut ServerSocket) {
+    let hello = challenged(socket).await;
     let welcome = Welcome {
         version: 1,
         session_generation: 1,
@@ -289,6 +296,8 @@ fn tunnel_with(
         cloud_offset: CloudOffset::default(),
         state,
         pulse: Pulse::new(Duration::from_mins(1)),
+        versions: Versions::BUILT,
+        uploads: Uploads::default(),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(run(Tunnel { target, trust, terms }, stop.clone()));
@@ -328,6 +337,39 @@ async fn a_new_enrolment_ends_the_wait_after_a_revocation() {
 }
 
 #[tokio::test]
+async fn a_key_that_changes_during_a_session_opens_the_next_one_at_once() {
+    let (pki, state) = (pki(), tempfile::tempdir().unwrap());
+    let enrolling = enrolling_cloud(&pki).await;
+    enrol::run(&enrolment(&pki, &state, enrolling)).await.unwrap();
+    let first = Identity::load(state.path()).unwrap();
+    let folder = state.path().join("journal");
+    let time = TimeSource::new([1; 16], || (0, 0));
+    let (journal, _) = Journal::open(&folder, JournalConfig::default(), time).unwrap();
+    let (listener, address) = listen().await;
+    let next = PendingKey::next(state.path()).unwrap();
+    let words = next.fingerprint();
+    next.adopt(&Enrolled { fingerprint: words, ..first.enrolled.clone() }).unwrap();
+    let second = Arc::new(Identity::load(state.path()).unwrap());
+    let (newest, identity) = watch::channel(Arc::new(first));
+    let (running, mut told, stop) = tunnel_with(&pki, identity, address, journal.clone());
+    let mut socket = accept(&pki, &listener).await;
+    welcome(&mut socket).await;
+    told.wait_for(|state| state.phase == Phase::Connected).await.unwrap();
+    // The cloud shows a certificate, and the gateway can say when it ends.
+    assert!(told.borrow().certificate_until_ms.unwrap() > 1_795_000_000_000);
+    newest.send_replace(Arc::clone(&second));
+    let mut socket = timeout(Duration::from_secs(5), accept(&pki, &listener)).await.unwrap();
+    let hello = challenged(&mut socket).await;
+    let signed = fournil_protocol::hello::signed_bytes(1, "localhost", &[1; 32], &hello.gateway_id);
+    UnparsedPublicKey::new(&ED25519, second.public_key())
+        .verify(&signed, &hello.signature)
+        .unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_tunnel_comes_back_after_each_cut_and_stops_when_told() {
     let (pki, state) = (pki(), tempfile::tempdir().unwrap());
     let enrolling = enrolling_cloud(&pki).await;
@@ -348,6 +390,32 @@ async fn the_tunnel_comes_back_after_each_cut_and_stops_when_told() {
     let mut socket = accept(&pki, &listener).await;
     welcome(&mut socket).await;
     told.wait_for(|state| state.sessions == 4).await.unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cloud_that_says_when_to_come_back_before_the_upgrade_is_heeded() {
+    let (pki, state) = (pki(), tempfile::tempdir().unwrap());
+    let enrolling = enrolling_cloud(&pki).await;
+    enrol::run(&enrolment(&pki, &state, enrolling)).await.unwrap();
+    let identity = Identity::load(state.path()).unwrap();
+    let folder = state.path().join("journal");
+    let time = TimeSource::new([1; 16], || (0, 0));
+    let (journal, _) = Journal::open(&folder, JournalConfig::default(), time).unwrap();
+    let (listener, address) = listen().await;
+    let (running, mut told, stop) = tunnel_to(&pki, identity, address, journal.clone());
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = pki.acceptor.accept(stream).await.unwrap();
+    let answer = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 420\r\n\
+                   content-length: 0\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, answer).await.unwrap();
+    let waiting = told.wait_for(|state| state.phase == Phase::Waiting).await.unwrap().clone();
+    // The dice of this test add nothing.
+    assert_eq!(waiting.next_try_ms.unwrap() - waiting.since_ms, 420_000);
+    let fault = waiting.last_fault.unwrap();
+    assert!(fault.contains("HTTP 503") && fault.contains("revient d'elle-même"), "{fault}");
     stop.cancel();
     timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
     journal.close().await.unwrap();

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::identity;
 use crate::i18n::say;
 
 /// A client configuration and where its roots came from.
@@ -33,6 +35,8 @@ pub enum TrustError {
     Unreadable { path: PathBuf, why: String },
     #[error("{}", say("tunnel-authority-empty", &[("path", &.path.display())]))]
     Empty { path: PathBuf },
+    #[error("{}", say("tunnel-client-unusable", &[("path", &.path.display()), ("why", .why)]))]
+    Client { path: PathBuf, why: String },
     #[error("{}", say("tunnel-tls-setup", &[]))]
     Setup(#[from] rustls::Error),
 }
@@ -68,13 +72,43 @@ impl Trust {
     }
 
     fn from_roots(roots: RootCertStore, ca_file: Option<PathBuf>) -> Result<Self, TrustError> {
-        let (roots, provider) = (Arc::new(roots), provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_root_certificates(roots.clone())
-            .with_no_client_auth();
+        let roots = Arc::new(roots);
+        let config = builder(&roots)?.with_no_client_auth();
         Ok(Self { config: Arc::new(config), roots, ca_file })
     }
+
+    /// The same, bringing a client certificate to those who ask for one.
+    pub fn with_client(mut self, cert: &Path, key: &Path) -> Result<Self, TrustError> {
+        let client = |path: &Path, why: String| TrustError::Client { path: path.to_owned(), why };
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| client(cert, error.to_string()));
+        identity::check_private(key, 0o600).map_err(|error| client(key, error.to_string()))?;
+        let key_der =
+            PrivateKeyDer::from_pem_file(key).map_err(|error| client(key, error.to_string()))?;
+        let config = builder(&self.roots)?
+            .with_client_auth_cert(chain?, key_der)
+            .map_err(|error| client(cert, error.to_string()))?;
+        self.config = Arc::new(config);
+        Ok(self)
+    }
+}
+
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn builder(roots: &Arc<RootCertStore>) -> Result<Builder, rustls::Error> {
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_root_certificates(Arc::clone(roots)))
+}
+
+/// When the first certificate of a chain ends, Unix milliseconds.
+pub fn until_ms(chain: &[CertificateDer<'_>]) -> Option<i64> {
+    let ends = chain.iter().filter_map(|der| {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        certificate.validity().not_after.timestamp().checked_mul(1_000)
+    });
+    ends.min()
 }
 
 /// The TLS provider.
@@ -122,6 +156,30 @@ mod tests {
         std::fs::write(&path, "nothing").unwrap();
         let empty = Trust::load(Some(&path)).unwrap_err().to_string();
         assert!(empty.contains("aucun certificat"), "{empty}");
+    }
+
+    #[test]
+    fn a_client_certificate_comes_with_a_key_of_its_own_that_nobody_else_reads() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("gateway.pem"), folder.path().join("gateway.key"));
+        let pair = rcgen::generate_simple_self_signed(vec!["gateway".to_owned()]).unwrap();
+        std::fs::write(&cert, pair.cert.pem()).unwrap();
+        std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+        let load = || Trust::public().unwrap().with_client(&cert, &key);
+        let chmod = |mode| std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+        chmod(0o644);
+        let loose = load().unwrap_err().to_string();
+        assert!(loose.contains("chmod 600") && !loose.contains('\n'), "{loose}");
+        chmod(0o600);
+        load().unwrap();
+        std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        let other = load().unwrap_err().to_string();
+        assert!(other.contains("client_cert"), "{other}");
+        let der = pair.cert.der().clone();
+        assert!(until_ms(&[der]).unwrap() > 1_795_000_000_000);
+        assert_eq!(until_ms(&[CertificateDer::from(vec![1, 2, 3])]), None);
     }
 
     #[test]

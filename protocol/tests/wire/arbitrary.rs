@@ -1,7 +1,8 @@
 //! Strategies that make any message, bounded so that a frame holds it.
 
+use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::{
-    Body as Order, Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus,
+    Body as Order, Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus, SendDiagnostics,
 };
 use fournil_protocol::document::{
     Barcode, Block, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
@@ -90,7 +91,8 @@ fn device_health() -> impl Strategy<Value = DeviceHealth> {
 
 fn health() -> impl Strategy<Value = Health> {
     let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
-    (vec(device_health(), 0..3), numbers, text()).prop_map(|(devices, numbers, software)| Health {
+    let told = (numbers, text(), proptest::option::of(any::<i64>()));
+    (vec(device_health(), 0..3), told).prop_map(|(devices, (numbers, software, until))| Health {
         devices,
         journal_pending: numbers.0,
         journal_bytes: numbers.1,
@@ -98,6 +100,7 @@ fn health() -> impl Strategy<Value = Health> {
         uptime_s: numbers.3,
         resident_bytes: numbers.4,
         software,
+        server_certificate_until_ms: until,
     })
 }
 
@@ -159,6 +162,7 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         Just(Order::ReadClock(ReadClock {})),
         Just(Order::ReadStatus(ReadStatus {})),
         bytes().prop_map(|command_id| Order::Cancel(Cancel { command_id })),
+        any::<u64>().prop_map(|bytes_max| Order::SendDiagnostics(SendDiagnostics { bytes_max })),
     ];
     (any::<u64>(), bytes(), any::<i32>(), any::<i64>(), text(), option::of(body)).prop_map(
         |(seq, command_id, policy, not_after_ms, device, body)| Command {
@@ -204,7 +208,8 @@ fn hello() -> impl Strategy<Value = Hello> {
 }
 
 fn welcome() -> impl Strategy<Value = Welcome> {
-    let small = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<i32>());
+    let small =
+        (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<i32>(), any::<u32>());
     let large = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
     (small, large, any::<i64>()).prop_map(|(small, large, server_time_ms)| Welcome {
         version: small.0,
@@ -212,6 +217,7 @@ fn welcome() -> impl Strategy<Value = Welcome> {
         up_window_events: small.2,
         up_window_bytes: small.3,
         mode: small.4,
+        transfers_max: small.5,
         session_generation: large.0,
         up_epoch: large.1,
         up_durable: large.2,
@@ -219,6 +225,29 @@ fn welcome() -> impl Strategy<Value = Welcome> {
         down_resume_from: large.4,
         server_time_ms,
     })
+}
+
+fn transfer() -> impl Strategy<Value = Kind> {
+    let numbers = (any::<u64>(), any::<u32>(), any::<u32>(), any::<u32>());
+    prop_oneof![
+        (bytes(), any::<u64>(), bytes()).prop_map(|(transfer_id, total_bytes, sha256)| {
+            Kind::Offer(Offer { transfer_id, total_bytes, sha256 })
+        }),
+        (bytes(), numbers).prop_map(|(transfer_id, numbers)| Kind::Grant(Grant {
+            transfer_id,
+            durable_bytes: numbers.0,
+            window_chunks: numbers.1,
+            window_bytes: numbers.2,
+            held_us: numbers.3,
+        })),
+        (bytes(), any::<u64>(), vec(any::<u8>(), 0..400), any::<bool>()).prop_map(
+            |(transfer_id, offset, bytes, is_last)| {
+                Kind::Chunk(Chunk { transfer_id, offset, bytes, is_last })
+            }
+        ),
+        (bytes(), text())
+            .prop_map(|(transfer_id, reason)| Kind::Stop(Stop { transfer_id, reason })),
+    ]
 }
 
 pub(crate) fn frame() -> impl Strategy<Value = Frame> {
@@ -261,6 +290,7 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
         any::<i64>().prop_map(|t0_ms| Kind::Ping(Ping { t0_ms })),
         pong,
         goodbye,
+        transfer(),
     ];
     option::of(kind).prop_map(|kind| Frame { kind })
 }

@@ -1,7 +1,9 @@
 //! One sample of every message, every field set to something that shows in the bytes.
 
+use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::{
     Body as Order, Cancel, Command, OpenDrawer, Policy, Print, ReadClock, ReadStatus,
+    SendDiagnostics,
 };
 use fournil_protocol::document::{
     Align, Barcode, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
@@ -68,9 +70,9 @@ fn event(seq: u64, body: Body) -> Event {
     }
 }
 
-fn hello() -> Hello {
+fn hello(version: u32) -> Hello {
     Hello {
-        version: 1,
+        version,
         gateway_id: id(0x33),
         signature: vec![0x44; 64],
         server_name: "cloud.fournil.example".into(),
@@ -91,9 +93,9 @@ fn hello() -> Hello {
     }
 }
 
-fn welcome() -> Welcome {
+fn welcome(version: u32) -> Welcome {
     Welcome {
-        version: 1,
+        version,
         session_generation: 9,
         up_epoch: 0x0102_0304_0506_0708,
         up_durable: 248,
@@ -104,6 +106,7 @@ fn welcome() -> Welcome {
         up_window_events: 256,
         up_window_bytes: 262_144,
         mode: Mode::ReadOnly as i32,
+        transfers_max: if version == 1 { 0 } else { 4 },
     }
 }
 
@@ -155,6 +158,7 @@ fn health() -> Health {
         uptime_s: 3_600,
         resident_bytes: 12_000_000,
         software: "0.1.0".into(),
+        server_certificate_until_ms: None,
     }
 }
 
@@ -167,8 +171,56 @@ fn notice() -> Notice {
     }
 }
 
-/// Every frame and every event by the name of its golden file.
-pub(crate) fn frames() -> Vec<(&'static str, Frame)> {
+/// Every frame a version brought or changed, by the name of its golden file.
+pub(crate) fn frames(version: u32) -> Vec<(&'static str, Frame)> {
+    let kinds = if version == 1 { first() } else { second() };
+    kinds.into_iter().map(|(name, kind)| (name, Frame::from(kind))).collect()
+}
+
+/// What version 2 brought: transfers, and the command that asks for one.
+fn second() -> Vec<(&'static str, Kind)> {
+    let ask = Order::SendDiagnostics(SendDiagnostics { bytes_max: 8_388_608 });
+    let commands = vec![command(46, Policy::Repeatable, ask)];
+    let transfer_id = id(0x11);
+    vec![
+        ("hello", Kind::Hello(hello(2))),
+        ("welcome", Kind::Welcome(welcome(2))),
+        (
+            "command-diagnostics",
+            Kind::Commands(Commands { epoch: 0x1112_1314_1516_1718, commands }),
+        ),
+        (
+            "offer",
+            Kind::Offer(Offer {
+                transfer_id: transfer_id.clone(),
+                total_bytes: 5_000_000,
+                sha256: vec![0xaa; 32],
+            }),
+        ),
+        (
+            "grant",
+            Kind::Grant(Grant {
+                transfer_id: transfer_id.clone(),
+                durable_bytes: 131_072,
+                window_chunks: 4,
+                window_bytes: 65_536,
+                held_us: 3_250,
+            }),
+        ),
+        (
+            "chunk",
+            Kind::Chunk(Chunk {
+                transfer_id: transfer_id.clone(),
+                offset: 4_999_997,
+                bytes: vec![0, 0xfe, 0xff],
+                is_last: true,
+            }),
+        ),
+        ("stop", Kind::Stop(Stop { transfer_id, reason: "transfer-corrupt".into() })),
+    ]
+}
+
+fn first() -> Vec<(&'static str, Kind)> {
     let events = [
         event(249, Body::Punch(punch())),
         event(250, Body::CommandReport(report())),
@@ -191,8 +243,8 @@ pub(crate) fn frames() -> Vec<(&'static str, Frame)> {
     };
     let mut frames: Vec<(&'static str, Kind)> = vec![
         ("challenge", Kind::Challenge(challenge)),
-        ("hello", Kind::Hello(hello())),
-        ("welcome", Kind::Welcome(welcome())),
+        ("hello", Kind::Hello(hello(1))),
+        ("welcome", Kind::Welcome(welcome(1))),
         ("ack-up", Kind::Ack(Ack { up_durable: Some(252), down_durable: None })),
         ("ack-down", Kind::Ack(Ack { up_durable: None, down_durable: Some(0) })),
         ("ping", Kind::Ping(Ping { t0_ms: 1_795_000_000_001 })),
@@ -235,5 +287,5 @@ pub(crate) fn frames() -> Vec<(&'static str, Frame)> {
         let commands = Commands { epoch: 0x1112_1314_1516_1718, commands: vec![command] };
         frames.push((name, Kind::Commands(commands)));
     }
-    frames.into_iter().map(|(name, kind)| (name, Frame::from(kind))).collect()
+    frames
 }

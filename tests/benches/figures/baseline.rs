@@ -25,6 +25,11 @@ pub(super) struct Baseline {
 }
 
 impl Baseline {
+    /// The median of one `fdatasync`.
+    pub(super) fn sync_ms(&self) -> f64 {
+        percentile(&self.sync, 50)
+    }
+
     /// Prints the rows and gives the sum of their medians.
     pub(super) fn rows(&self) -> f64 {
         let rows = [

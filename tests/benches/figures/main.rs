@@ -6,19 +6,25 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod baseline;
+mod commands;
+mod gateway;
+mod journal;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fournil_tests::world::cluster::Cluster;
 use fournil_tests::world::daemon::binary;
+use fournil_tests::world::house::{House, drawers};
 use fournil_tests::world::shop::Shop;
+use fournil_tests::world::thin::{Line, ThinLine};
 use fournil_tests::world::till::Till;
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
 
 const PUNCHES: usize = 200;
 const SALES: usize = 100;
+const DRAWERS: usize = 100;
 const WAIT: Duration = Duration::from_secs(10);
 
 fn main() -> anyhow::Result<()> {
@@ -31,7 +37,7 @@ fn main() -> anyhow::Result<()> {
 
 async fn figures() -> anyhow::Result<()> {
     let cluster = Cluster::start("bench")?;
-    let shop = Shop::open_in(&cluster.url).await?;
+    let mut shop = Shop::open_in(&cluster.url).await?;
     let baseline = baseline::measure(&shop.db).await?;
     println!("{:<52}{:>10}{:>10}{:>10}", "", "p50 ms", "p99 ms", "ratio");
     let floor = baseline.rows();
@@ -42,15 +48,30 @@ async fn figures() -> anyhow::Result<()> {
     let (mut from_commit, mut from_click) = measure_receipts(&shop).await?;
     row("command committed to first bytes at the printer", &mut from_commit, floor);
     row("sale asked for to first bytes at the printer", &mut from_click, floor);
+    journal::rows(baseline.sync_ms()).await?;
+    for (what, asked) in [
+        ("status: wish committed to report committed", commands::Asked::Status),
+        ("drawer: wish committed to report committed", commands::Asked::Drawer),
+    ] {
+        let mut trips = commands::measure(&shop, asked).await?;
+        row(what, &mut trips.whole, floor);
+        for (stage, mut times) in trips.stages {
+            row(stage, &mut times, floor);
+        }
+    }
     println!("(ratio: p50 over TLS WebSocket echo + one commit + one fdatasync = {floor:.2} ms)");
 
-    let pid = shop.gateway.pid().context("the gateway runs")?;
-    let size = std::fs::metadata(binary("fournil-gateway")?)?.len();
     println!("{:-<82}", "");
-    println!("gateway binary            {:>8.1} MB", megabytes(size));
-    println!("gateway resident memory   {:>8.1} MB", megabytes(resident_bytes(pid)?));
-    let idle = idle_cpu(pid).await?;
+    gateway::size_and_memory(&shop)?;
+    gateway::events_a_second(&shop).await?;
+    gateway::cold_start(&mut shop).await?;
+    let idle = idle_cpu(&shop).await?;
     println!("gateway idle CPU          {idle:>8.3} % of one core");
+    println!("{:-<82}", "");
+    println!("on a line of 2 Mbit/s, 10 ms each way:");
+    let (mut alone, mut beside) = measure_drawers(&mut shop).await?;
+    row("drawer asked for to known as open", &mut alone, floor);
+    row("the same beside an upload of 5 MB", &mut beside, floor);
     Ok(())
 }
 
@@ -106,6 +127,19 @@ async fn measure_receipts(shop: &Shop) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
     Ok((from_commit, from_click))
 }
 
+/// Drawers on a thin line, alone and beside an upload. The shop's own gateway is stopped.
+async fn measure_drawers(shop: &mut Shop) -> anyhow::Result<(Vec<f64>, Vec<f64>)> {
+    let line = Line { bits_per_s: 2_000_000, delay: Duration::from_millis(10) };
+    let thin = ThinLine::start(shop.address, line)?;
+    let mut house = House::take_over(shop, thin.address).await?;
+    drawers(&mut house, 5).await?;
+    let alone = drawers(&mut house, DRAWERS).await?;
+    let _upload = house.upload(vec![0x5a; 5_000_000]).await?;
+    let beside = drawers(&mut house, DRAWERS).await?;
+    let shown = |times: Vec<Duration>| times.into_iter().map(milliseconds).collect();
+    Ok((shown(alone), shown(beside)))
+}
+
 async fn wait_for_hint(listener: &mut PgListener, topic: &str) -> anyhow::Result<()> {
     let wanted = format!("|{topic}|");
     let hint = async {
@@ -134,26 +168,16 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib * 1024)
-}
-
 /// Percent of one core over a minute without work (clock and printer still watched).
-async fn idle_cpu(pid: u32) -> anyhow::Result<f64> {
+async fn idle_cpu(shop: &Shop) -> anyhow::Result<f64> {
+    let pid = shop.gateway.pid().context("the gateway runs")?;
     let seconds = std::env::var("FOURNIL_BENCH_IDLE_S").ok().and_then(|s| s.parse().ok());
     let seconds: u32 = seconds.unwrap_or(60);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    let before = cpu_ticks(pid)?;
+    let (before, carried) = (cpu_ticks(pid)?, shop.wire.carried());
     tokio::time::sleep(Duration::from_secs(seconds.into())).await;
     let ticks = u32::try_from(cpu_ticks(pid)? - before)?;
+    gateway::idle_bytes(shop.wire.carried() - carried, seconds)?;
     // The kernel counts a hundred ticks a second.
     Ok(f64::from(ticks) / f64::from(seconds))
 }

@@ -197,6 +197,17 @@ fn take_punch(shared: &Shared, user_id: &str, state: u8) -> Result<SimPunch, Pun
     Ok(punch)
 }
 
+/// Somebody's finger.
+#[derive(Debug, Clone)]
+pub struct Finger(Arc<Shared>);
+
+impl Finger {
+    /// Punches now.
+    pub fn punch(&self, user_id: &str, state: u8) -> Result<SimPunch, PunchError> {
+        take_punch(&self.0, user_id, state)
+    }
+}
+
 /// A running simulated clock; it stops when this is dropped.
 #[derive(Debug)]
 pub struct ClockSim {
@@ -261,6 +272,12 @@ impl ClockSim {
     /// Somebody punches now.
     pub fn punch(&self, user_id: &str, state: u8) -> Result<SimPunch, PunchError> {
         take_punch(&self.shared, user_id, state)
+    }
+
+    /// A finger that punches here, for whoever does not own the clock.
+    #[must_use]
+    pub fn finger(&self) -> Finger {
+        Finger(Arc::clone(&self.shared))
     }
 
     /// Puts any punch into the log, exact repeats included, and tells whoever listens.

@@ -44,6 +44,17 @@ pub(super) async fn pty(shared: Arc<Shared>, pty: Pty, stop: CancellationToken) 
     let _ = std::fs::remove_file(link);
 }
 
+/// Serves one host over anything; the one before must have ended.
+pub(super) async fn host<S: AsyncRead + AsyncWrite>(
+    shared: Arc<Shared>,
+    stream: S,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    stop: CancellationToken,
+) {
+    let _turn = turn.lock().await;
+    serve(&shared, stream, &stop).await;
+}
+
 async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &CancellationToken) {
     let Some((epoch, mut answers)) = shared.connect() else { return };
     let (mut reader, mut writer) = tokio::io::split(stream);
@@ -57,7 +68,11 @@ async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &Can
         let space = bytes.get_mut(..room).unwrap_or_default();
         // Cancel safe: reads, channel receives and watches lose nothing when dropped.
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
+            Some(answer) = answers.recv() => if writer.write_all(&answer).await.is_err() {
+                break;
+            },
             read = reader.read(space), if room > 0 => match read {
                 Ok(count) if count > 0 => {
                     let taken: Vec<u8> = bytes.iter().take(count).copied().collect();
@@ -66,9 +81,6 @@ async fn serve<S: AsyncRead + AsyncWrite>(shared: &Shared, stream: S, stop: &Can
                     }
                 }
                 _ => break,
-            },
-            Some(answer) = answers.recv() => if writer.write_all(&answer).await.is_err() {
-                break;
             },
             changed = watch.changed() => if changed.is_err() {
                 break;

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::parser::{Op, Parsed, parse};
 use super::press::{Press, Sheet};
-use super::state::{Kick, Receipt, Shared, now_ms};
+use super::state::{Kick, Receipt, Shared};
 use super::store;
+use super::{Args, Fault};
 
 /// Bytes moved from the receive buffer at once.
 const TAKE_BYTES: usize = 64;
@@ -19,20 +20,26 @@ const TAKE_BYTES: usize = 64;
 const DOTS_PER_MM: u32 = 8;
 
 pub(super) struct Mechanism {
-    pub shared: Arc<Shared>,
-    pub press: Press,
+    shared: Arc<Shared>,
+    press: Press,
     /// 0 prints in no time.
-    pub speed_mm_s: u32,
-    pub out: Option<PathBuf>,
-    pub stop: CancellationToken,
-    pub command: Vec<u8>,
-    pub power_epoch: u64,
+    speed_mm_s: u32,
+    out: Option<PathBuf>,
+    stop: CancellationToken,
+    command: Vec<u8>,
+    power_epoch: u64,
 }
 
 /// The printer is being taken away.
 struct Stopped;
 
 impl Mechanism {
+    pub(super) fn new(shared: Arc<Shared>, args: Args, stop: CancellationToken) -> Self {
+        let press = Press::new(args.width_dots, args.fault.contains(&Fault::Gbk));
+        let (speed_mm_s, out) = (args.speed_mm_s, args.out);
+        Self { shared, press, speed_mm_s, out, stop, command: Vec::new(), power_epoch: 0 }
+    }
+
     /// Works until stopped.
     pub(super) async fn run(mut self) {
         while self.work().await.is_ok() {}
@@ -92,6 +99,7 @@ impl Mechanism {
     async fn changed(&self, watch: &mut tokio::sync::watch::Receiver<u64>) -> Result<(), Stopped> {
         // Cancel safe: a dropped wait has seen nothing.
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => Err(Stopped),
             changed = watch.changed() => changed.map_err(|_| Stopped),
         }
@@ -102,6 +110,7 @@ impl Mechanism {
         if dots > 0 && self.speed_mm_s > 0 {
             let millis = u64::from(dots) * 1_000 / u64::from(self.speed_mm_s * DOTS_PER_MM);
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return Err(Stopped),
                 () = tokio::time::sleep(Duration::from_millis(millis)) => {}
             }
@@ -121,7 +130,8 @@ impl Mechanism {
             Op::AskName(which) => inner.answer(&name(*which)),
             Op::Drawer { pin, on, off: _ } => {
                 let on_ms = u32::from(*on) * 2;
-                inner.kicks.push(Kick { at_ms: now_ms(), pin: *pin, on_ms, realtime: false });
+                let at_ms = inner.now_ms();
+                inner.kicks.push(Kick { at_ms, pin: *pin, on_ms, realtime: false });
                 let kicks = inner.kicks.clone();
                 drop(inner);
                 store::save_kicks(self.out.as_deref(), &kicks);
@@ -168,7 +178,8 @@ impl Mechanism {
             let mut inner = self.shared.lock();
             let number = inner.receipts.last().map_or(1, |last| last.number + 1);
             let Sheet { text, png, errors } = sheet;
-            let receipt = Receipt { number, at_ms: now_ms(), text, png, errors, torn };
+            let at_ms = inner.now_ms();
+            let receipt = Receipt { number, at_ms, text, png, errors, torn };
             inner.receipts.push(receipt.clone());
             receipt
         };

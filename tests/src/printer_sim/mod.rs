@@ -27,7 +27,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use mechanism::Mechanism;
-use press::Press;
 use state::Shared;
 pub use state::{Kick, Receipt, Switches};
 
@@ -151,9 +150,26 @@ pub struct PrinterSim {
     tasks: TaskTracker,
     address: Option<SocketAddr>,
     page: Option<SocketAddr>,
+    /// One host at a time.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl PrinterSim {
+    /// A printer without a cable: hosts come by [`PrinterSim::plug`].
+    #[must_use]
+    pub fn unplugged(args: Args) -> Self {
+        let shared = Arc::new(Shared::new(args.switches(), args.buffer_bytes));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(Mechanism::new(shared.clone(), args, stop.clone()).run());
+        Self { shared, stop, tasks, address: None, page: None, turn: Arc::default() }
+    }
+
+    /// Connects a host; it waits for the one before to leave.
+    pub fn plug(&self, line: tokio::io::DuplexStream) {
+        let (shared, stop) = (self.shared.clone(), self.stop.clone());
+        self.tasks.spawn(line::host(shared, line, self.turn.clone(), stop));
+    }
+
     /// Starts a printer; it is reachable when this returns.
     pub async fn start(args: Args) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::new(args.switches(), args.buffer_bytes));
@@ -174,18 +190,9 @@ impl PrinterSim {
             }
             None => None,
         };
-        let mechanism = Mechanism {
-            shared: shared.clone(),
-            press: Press::new(args.width_dots, args.fault.contains(&Fault::Gbk)),
-            speed_mm_s: args.speed_mm_s,
-            out: args.out,
-            stop: stop.clone(),
-            command: Vec::new(),
-            power_epoch: 0,
-        };
-        tasks.spawn(mechanism.run());
+        tasks.spawn(Mechanism::new(shared.clone(), args, stop.clone()).run());
         tasks.close();
-        Ok(Self { shared, stop, tasks, address, page })
+        Ok(Self { shared, stop, tasks, address, page, turn: Arc::default() })
     }
 
     /// Where a network printer listens.
@@ -223,6 +230,12 @@ impl PrinterSim {
         self.shared.lock().kicks.clone()
     }
 
+    /// The time that receipts and pulses carry.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.shared.lock().now_ms()
+    }
+
     /// Everything the parser did not understand.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
@@ -251,6 +264,7 @@ impl PrinterSim {
     /// Takes the printer away; returns when nothing of it runs any more.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.tasks.close();
         self.tasks.wait().await;
     }
 }

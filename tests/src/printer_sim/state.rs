@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::receive::{Realtime, Scanner};
 
@@ -119,6 +120,23 @@ pub(super) struct Inner {
     /// The latest tag that found no host; it waits in the send buffer.
     waiting_tag: Option<Vec<u8>>,
     scanner: Scanner,
+    clock: Clock,
+}
+
+/// When the printer was made, on the wall and by the runtime: in a simulation's own time
+/// the wall stands still.
+#[derive(Debug)]
+struct Clock {
+    wall_ms: u64,
+    began: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        Self { wall_ms, began: Instant::now() }
+    }
 }
 
 /// The printer's state.
@@ -242,7 +260,8 @@ impl Inner {
                 self.answer(&[answer]);
             }
             Realtime::Drawer { pin, on_ms } => {
-                self.kicks.push(Kick { at_ms: now_ms(), pin, on_ms, realtime: true });
+                let at_ms = self.now_ms();
+                self.kicks.push(Kick { at_ms, pin, on_ms, realtime: true });
             }
             Realtime::Clear => {
                 self.buffer.clear();
@@ -284,6 +303,12 @@ impl Inner {
         }
     }
 
+    /// Wall clock, Unix milliseconds.
+    pub(super) fn now_ms(&self) -> u64 {
+        let elapsed_ms = u64::try_from(self.clock.began.elapsed().as_millis());
+        self.clock.wall_ms.saturating_add(elapsed_ms.unwrap_or(0))
+    }
+
     fn lose_power(&mut self) {
         self.buffer.clear();
         self.waiting_tag = None;
@@ -291,10 +316,4 @@ impl Inner {
         self.scanner = Scanner::default();
         self.power_epoch += 1;
     }
-}
-
-/// Wall clock, Unix milliseconds.
-pub(super) fn now_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }

@@ -119,9 +119,8 @@ impl Daemon {
 
     /// SIGTERM, and the exit status.
     pub async fn stop(&mut self, within: Duration) -> anyhow::Result<std::process::ExitStatus> {
-        if let Some(pid) = self.child.id() {
-            let pid = rustix::process::Pid::from_raw(pid.cast_signed()).context("a process id")?;
-            rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+        if self.child.id().is_some() {
+            self.signal(rustix::process::Signal::TERM)?;
         }
         self.wait(within).await
     }
@@ -138,6 +137,31 @@ impl Daemon {
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
+    }
+
+    /// SIGSTOP: it holds everything and does nothing, as on a machine that swaps.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(rustix::process::Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(rustix::process::Signal::CONT)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) -> anyhow::Result<()> {
+        let pid = self.child.id().context("it runs")?;
+        let pid = rustix::process::Pid::from_raw(pid.cast_signed()).context("a process id")?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// What it holds: resident memory in bytes, open files.
+    pub fn holds(&self) -> anyhow::Result<(u64, usize)> {
+        let pid = self.child.id().context("it runs")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok((kib * 1024, std::fs::read_dir(format!("/proc/{pid}/fd"))?.count()))
     }
 
     /// Starts the same process again.

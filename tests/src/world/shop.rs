@@ -21,7 +21,8 @@ use crate::printer_sim::{self, PrinterSim};
 
 /// How long a process may take to come up on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-const COMM_KEY: u32 = 1234;
+/// What the simulated clocks are asked with.
+pub const COMM_KEY: u32 = 1234;
 const TEMPLATE_LOCK: i64 = 7_346_120_514;
 
 /// Who may sign in, as the demonstration's data makes them.
@@ -36,6 +37,7 @@ pub struct Login {
 pub struct Shop {
     /// The owner's view of the database, for assertions only.
     pub db: PgPool,
+    pub database_url: String,
     pub cloud: Daemon,
     pub gateway: Daemon,
     pub clock: ClockSim,
@@ -69,7 +71,8 @@ impl Shop {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let wire = Proxy::start(address).await?;
         let database_url = with_database(cluster_url, &database)?;
-        write_cloud_config(dir.path(), address, wire.address, &database_url)?;
+        let tls = dir.path().join("tls");
+        write_cloud_config(dir.path(), &tls, address, wire.address, &database_url)?;
         let mut cloud = Daemon::start(cloud_spec(dir.path(), &["serve"])?)?;
         cloud.wait_for_line("ready:", PATIENCE).await?;
         let ca = std::fs::read_to_string(dir.path().join("tls/ca.pem"))?;
@@ -78,10 +81,26 @@ impl Shop {
             ClockSim::start(Profile { comm_key: COMM_KEY, punches: 0, ..Profile::default() });
         let clock = clock.await?;
         let printer = PrinterSim::start(printer_sim::Args::for_tests()).await?;
-        write_gateway_config(dir.path(), &clock, &printer)?;
-        enrol(dir.path(), wire.address).await?;
+        write_gateway_config(dir.path(), &dir.path().join("gateway"), &clock, &printer)?;
+        let url = format!("https://localhost:{}", wire.address.port());
+        let code = enrolment_code_for(dir.path(), "Magasin").await?;
+        let ca_file = dir.path().join("tls/ca.pem").display().to_string();
+        let args = ["enrol", "--url", &url, "--code", &code, "--ca", &ca_file];
+        enrol(gateway_spec(dir.path(), &args)?).await?;
         let gateway = Daemon::start(gateway_spec(dir.path(), &["run"])?)?;
-        let shop = Self { db, cloud, gateway, clock, printer, wire, address, ca, owner, dir };
+        let shop = Self {
+            db,
+            database_url,
+            cloud,
+            gateway,
+            clock,
+            printer,
+            wire,
+            address,
+            ca,
+            owner,
+            dir,
+        };
         shop.until(
             "the gateway is connected",
             "select count(*) > 0 as ok from gateway_sessions where ended_at is null",
@@ -252,13 +271,14 @@ fn owner_login(logins: &str) -> anyhow::Result<Login> {
     Ok(Login { email: email.to_owned(), password: password.to_owned() })
 }
 
-fn write_cloud_config(
+/// The configuration of a node in `dir`; `tls` may be another node's, so that gateways know both.
+pub fn write_cloud_config(
     dir: &Path,
+    tls: &Path,
     address: SocketAddr,
     wire: SocketAddr,
     database_url: &str,
 ) -> anyhow::Result<()> {
-    let tls = dir.join("tls");
     let text = format!(
         "[web]\nlisten = [\"{address}\"]\nlisten_metrics = \"127.0.0.1:0\"\n\
          public_name = \"localhost\"\npublic_url = \"https://localhost:{}\"\n\n\
@@ -269,13 +289,19 @@ fn write_cloud_config(
     write_private(&dir.join("cloud.toml"), &text)
 }
 
-fn write_gateway_config(dir: &Path, clock: &ClockSim, printer: &PrinterSim) -> anyhow::Result<()> {
+/// The configuration of a gateway in `dir` whose journal lies in `state`.
+pub fn write_gateway_config(
+    dir: &Path,
+    state: &Path,
+    clock: &ClockSim,
+    printer: &PrinterSim,
+) -> anyhow::Result<()> {
     let printer = printer.address().context("the printer listens")?;
     let text = format!(
         "state_dir = \"{}\"\n\n[[clock]]\nname = \"pointeuse\"\naddress = \"{}\"\n\
          comm_key = {COMM_KEY}\npoll_interval_s = 5\n\n[[printer]]\nname = \"caisse\"\n\
          to = \"tcp://{printer}\"\nprofile = \"generic-58\"\n",
-        dir.join("gateway").display(),
+        state.display(),
         clock.addr()
     );
     write_private(&dir.join("gateway.toml"), &text)
@@ -289,12 +315,8 @@ fn write_private(path: &PathBuf, text: &str) -> anyhow::Result<()> {
 }
 
 /// The real enrolment: a one-time code from the cloud, redeemed by the gateway.
-async fn enrol(dir: &Path, cloud: SocketAddr) -> anyhow::Result<()> {
-    let code = enrolment_code_for(dir, "Magasin").await?;
-    let url = format!("https://localhost:{}", cloud.port());
-    let ca = dir.join("tls/ca.pem").display().to_string();
-    let args = ["enrol", "--url", &url, "--code", &code, "--ca", &ca];
-    let (status, _, err) = run(gateway_spec(dir, &args)?).await?;
+pub async fn enrol(spec: Spec) -> anyhow::Result<()> {
+    let (status, _, err) = run(spec).await?;
     if status != 0 {
         bail!("enrolment failed: {err}");
     }

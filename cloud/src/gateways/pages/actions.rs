@@ -2,8 +2,9 @@
 //! back, end a doubt, give it a name, end it.
 
 use chrono::TimeDelta;
-use fournil_protocol::command::{Body, Print, ReadClock, ReadStatus};
+use fournil_protocol::command::{Body, Print, ReadClock, ReadStatus, SendDiagnostics};
 use fournil_protocol::document::{Align, Document};
+use fournil_protocol::limits::TRANSFER_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,13 +13,15 @@ use super::show::read_gateway;
 use super::views::{GatewayView, too_late};
 use crate::db::{Act, Begun, DbError};
 use crate::gateways::enrol;
-use crate::gateways::outbox::{self, CancelOutcome, DoubtOutcome, NewCommand};
+use crate::gateways::outbox::{self, CancelOutcome, DoubtOutcome, GiveUpOutcome, NewCommand};
 use crate::i18n::{Message, Texts};
 use crate::time::french_minute;
 use crate::web::{Error, Request, Response, Result, Route, post};
 
 /// A wish made by hand is of no use later.
 const ASKED_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// A diagnostic may have to wait for a line, and to come up a thin one.
+const DIAGNOSTICS_LIFE: TimeDelta = TimeDelta::hours(2);
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -27,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         post("/gateways/{gateway_id}/revoke", MANAGE, revoke),
         post("/gateways/{gateway_id}/clear", MANAGE, clear),
         post("/gateways/{gateway_id}/commands/{command_id}/cancel", MANAGE, cancel),
+        post("/gateways/{gateway_id}/commands/{command_id}/give-up", MANAGE, give_up),
         post("/gateways/{gateway_id}/commands/{command_id}/settle", MANAGE, settle),
     ]
 }
@@ -42,6 +46,7 @@ enum What {
     ReadStatus,
     ReadClock,
     TestPage,
+    Diagnostics,
 }
 
 async fn ask(request: Request) -> Result<Response> {
@@ -78,13 +83,18 @@ async fn enqueue(
             let title = document.title.clone();
             (Body::Print(Print { document, copy_of: Vec::new() }), title)
         }
+        What::Diagnostics => {
+            let body = SendDiagnostics { bytes_max: TRANSFER_BYTES_MAX };
+            (Body::SendDiagnostics(body), String::new())
+        }
     };
+    let life = if matches!(what, What::Diagnostics) { DIAGNOSTICS_LIFE } else { ASKED_LIFE };
     let new = NewCommand {
         gateway_id: gateway.gateway_id,
         device: "",
         title: &title,
         body,
-        not_after: Some(act.now() + ASKED_LIFE),
+        not_after: Some(act.now() + life),
         source_kind: "gateway-page",
         source_id: key,
         purpose: "asked",
@@ -189,6 +199,30 @@ async fn cancel(request: Request) -> Result<Response> {
         }
         let details = serde_json::json!({});
         act.audit("gateways.cancel", "command", &command_id.to_string(), details).await?;
+        act.commit_with(&()).await?;
+    }
+    Ok(back_to(gateway_id))
+}
+
+async fn give_up(request: Request) -> Result<Response> {
+    let (gateway_id, command_id) = named_command(&request)?;
+    let (actor, key) = (request.actor()?, request.idempotency_key()?);
+    let begun =
+        request.app().db.begin_once::<_, ()>(&actor, key, "gateways.give-up", &command_id).await?;
+    if let Begun::Fresh(mut act) = begun {
+        let state = match outbox::give_up(&mut act, command_id).await? {
+            GiveUpOutcome::GivenUp(state) => state,
+            GiveUpOutcome::NotFound => return Err(Error::NotFound),
+            GiveUpOutcome::NotOverdue => {
+                return Err(Error::Refused(Message::new("gateways-command-not-overdue")));
+            }
+            GiveUpOutcome::TooLate(state) => {
+                let id = "gateways-command-give-up-too-late";
+                return Err(Error::Refused(too_late(id, state, &request.texts())));
+            }
+        };
+        let details = serde_json::json!({ "state": state.word() });
+        act.audit("gateways.give-up", "command", &command_id.to_string(), details).await?;
         act.commit_with(&()).await?;
     }
     Ok(back_to(gateway_id))

@@ -159,6 +159,8 @@ struct CodePage {
     code: String,
     /// What to type on the shop's machine.
     command: String,
+    /// It names a file that must be brought there first.
+    needs_authority: bool,
     expires: At,
 }
 
@@ -170,13 +172,16 @@ fn code_page(
 ) -> Result<Response> {
     let url = request.app().public_url.clone();
     let arguments = [("url", url), ("code", code.code.clone())];
-    let command = request.texts().with("gateways-code-typed", &arguments);
+    let needs_authority = request.app().authority_pem.is_some();
+    let typed = if needs_authority { "gateways-code-typed-ca" } else { "gateways-code-typed" };
+    let command = request.texts().with(typed, &arguments);
     Response::html(&CodePage {
         page: request.page("gateways-code-title"),
         gateway_id,
         name: name.trim().to_owned(),
         code: code.code,
         command,
+        needs_authority,
         expires: at(code.expires_at, time::DEFAULT_ZONE),
     })
 }

@@ -1,7 +1,9 @@
 //! The Passerelles pages, and the address where machines enrol.
 
 mod actions;
+mod bundles;
 mod enrolment;
+mod keys;
 mod show;
 mod views;
 
@@ -23,5 +25,9 @@ pub const NAV: &[NavItem] = &[NavItem {
 /// The area's routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [enrolment::routes(), show::routes(), actions::routes()].into_iter().flatten().collect()
+    let show = [show::routes(), bundles::routes(), keys::routes()];
+    [[enrolment::routes(), actions::routes()].concat(), show.concat()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

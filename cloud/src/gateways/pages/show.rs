@@ -8,13 +8,17 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::VIEW;
-use super::views::{self, CommandView, GatewayView, NoticeView, StepView, mark_of};
+use super::bundles::{self, BundleList};
+use super::views::{
+    self, CommandView, ExpiryView, GatewayView, KeyView, NoticeView, StepView, mark_of,
+};
 use crate::db::Scope;
-use crate::gateways::sql::lists;
+use crate::gateways::sql::{keys, lists};
 use crate::web::{Error, Page, Request, Response, Result, Route, get};
 
 const COMMANDS_PER_PAGE: i64 = 25;
 const NOTICES_SHOWN: i64 = 20;
+const KEYS_SHOWN: i64 = 10;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -31,6 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
 #[template(path = "gateways/templates/list.html")]
 struct ListPage {
     page: Page,
+    served: Vec<ExpiryView>,
     gateways: Vec<GatewayView>,
     mark: String,
 }
@@ -53,7 +58,8 @@ struct Seen {
 async fn list(request: Request) -> Result<Response> {
     let gateways = read_gateways(&request, None).await?;
     let mark = mark_of(&gateways);
-    Response::html(&ListPage { page: request.page("gateways-title"), gateways, mark })
+    let served = read_served(&request).await?;
+    Response::html(&ListPage { page: request.page("gateways-title"), served, gateways, mark })
 }
 
 async fn cards(request: Request) -> Result<Response> {
@@ -72,6 +78,8 @@ struct ShowPage {
     gateway: GatewayView,
     mark: String,
     notices: Vec<NoticeView>,
+    diagnostics: BundleList,
+    keys: Vec<KeyView>,
     list: CommandList,
 }
 
@@ -104,14 +112,17 @@ async fn show(request: Request) -> Result<Response> {
     let gateway = read_gateway(&request).await?;
     let mut scope = request.app().db.read(request.company()?).await?;
     let list = read_commands(&request, &mut scope, &gateway).await?;
+    let diagnostics = bundles::read(&request, &mut scope, &gateway).await?;
     let company = request.company()?;
     let lines =
         lists::notices(scope.connection(), company, gateway.gateway_id, NOTICES_SHOWN).await?;
     let texts = request.texts();
     let notices = lines.iter().map(|line| views::notice(line, gateway.zone, &texts)).collect();
+    let lines = keys::list(scope.connection(), company, gateway.gateway_id, KEYS_SHOWN).await?;
+    let keys = lines.iter().map(|line| views::key(line, gateway.zone, &texts)).collect();
     let mark = mark_of(&gateway);
     let page = request.page("gateways-title");
-    Response::html(&ShowPage { page, gateway, mark, notices, list })
+    Response::html(&ShowPage { page, gateway, mark, notices, diagnostics, keys, list })
 }
 
 async fn state(request: Request) -> Result<Response> {
@@ -169,7 +180,17 @@ async fn read_gateways(request: &Request, only: Option<Uuid>) -> Result<Vec<Gate
     let rows = lists::gateways(scope.connection(), company, only).await?;
     let devices = lists::devices(scope.connection(), company, only).await?;
     let texts = request.texts();
-    Ok(rows.iter().map(|row| views::gateway(row, &devices, &texts)).collect())
+    let now = request.app().time.now();
+    Ok(rows.iter().map(|row| views::gateway(row, &devices, now, &texts)).collect())
+}
+
+/// What is to be said of the certificates this cloud serves.
+async fn read_served(request: &Request) -> Result<Vec<ExpiryView>> {
+    let mut scope = request.app().db.read(request.company()?).await?;
+    let lines = keys::served(scope.connection()).await?;
+    let (now, texts) = (request.app().time.now(), request.texts());
+    let told = lines.iter().map(|line| views::expiry(&line.kind, Some(line.until), now, &texts));
+    Ok(told.flatten().collect())
 }
 
 #[derive(Deserialize)]
@@ -192,16 +213,18 @@ async fn read_commands(
         lines.pop();
     }
     let texts = request.texts();
+    let now = request.app().time.now();
     let views: Vec<CommandView> =
-        lines.iter().map(|line| views::command(line, gateway.zone, &texts)).collect();
+        lines.iter().map(|line| views::command(line, now, gateway.zone, &texts)).collect();
+    let overdue = views.iter().filter(|view| view.overdue.is_some()).count();
     Ok(CommandList {
-        mark: mark_of(&lines),
+        mark: mark_of(&(&lines, overdue)),
         older: lines.last().filter(|_| has_older).map(|line| line.queue_no),
         is_newest: before.is_none(),
         commands: views,
     })
 }
 
-fn nothing_new() -> Response {
+pub(super) fn nothing_new() -> Response {
     Response::text(String::new()).with_status(204)
 }

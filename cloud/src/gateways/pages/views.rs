@@ -8,8 +8,10 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::gateways::model::{Kind, State};
-use crate::gateways::reasons::{evidence_text, reason_text, state_badge, state_text};
+use crate::gateways::model::{ClockState, Expiry, Kind, State, clock_state, overdue_since};
+use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
+use crate::gateways::sql::bundles::BundleLine;
+use crate::gateways::sql::keys::KeyLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::i18n::{Message, Texts};
 use crate::time;
@@ -48,6 +50,8 @@ pub(super) struct GatewayView {
     pub(super) badge: &'static str,
     pub(super) since: Option<At>,
     pub(super) heard: Option<At>,
+    /// When and why the newest session that is over ended.
+    pub(super) last_end: Option<(At, String)>,
     pub(super) remedy: Option<String>,
     pub(super) software: String,
     pub(super) hostname: String,
@@ -55,9 +59,79 @@ pub(super) struct GatewayView {
     pub(super) fingerprint: String,
     pub(super) journal_pending: Option<i64>,
     pub(super) disk: Option<String>,
+    /// How its clock stands, once it has measured.
+    pub(super) clock: Option<ClockView>,
     pub(super) unsettled: i64,
     pub(super) code_expires: Option<At>,
     pub(super) devices: Vec<DeviceView>,
+    /// What became of the wish for another key.
+    pub(super) rotation: Option<String>,
+    /// Until when the certificate that the box saw is good, and the one it brought.
+    pub(super) certificate_seen: Option<At>,
+    pub(super) certificate_own: Option<At>,
+    pub(super) expiries: Vec<ExpiryView>,
+}
+
+/// A certificate whose end is near.
+#[derive(Debug, Clone)]
+pub(super) struct ExpiryView {
+    /// Machine word: `server`, `authority`, `gateways`, `seen`, `own`.
+    pub(super) what: String,
+    pub(super) style: &'static str,
+    pub(super) text: String,
+}
+
+/// Nothing while the end is far.
+pub(super) fn expiry(
+    what: &str,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    texts: &Texts,
+) -> Option<ExpiryView> {
+    let (style, when) = match Expiry::of(until?, now) {
+        Expiry::Far => return None,
+        Expiry::Soon(days) => ("notice--warn", in_days(days, texts)),
+        Expiry::Near(days) => ("notice--bad", in_days(days, texts)),
+        Expiry::Over => ("notice--bad", texts.get("gateways-expiry-over")),
+    };
+    let text = texts.with(&format!("gateways-expiry-{what}"), &[("when", when)]);
+    Some(ExpiryView { what: what.to_owned(), style, text })
+}
+
+fn in_days(days: i64, texts: &Texts) -> String {
+    texts.with("gateways-expiry-in", &[("days", days.to_string())])
+}
+
+/// A key's line.
+#[derive(Debug, Clone)]
+pub(super) struct KeyView {
+    pub(super) fingerprint: String,
+    pub(super) state: String,
+    pub(super) state_text: String,
+    pub(super) badge: &'static str,
+    pub(super) since: At,
+    pub(super) connected: Option<At>,
+}
+
+pub(super) fn key(line: &KeyLine, zone: Tz, texts: &Texts) -> KeyView {
+    let state = line.state.as_str();
+    let until = line.retires_at.map(|until| at(until, zone).shown);
+    let id = format!("gateways-key-{state}");
+    KeyView {
+        fingerprint: line.fingerprint.clone(),
+        state: line.state.clone(),
+        state_text: match until {
+            Some(until) if state == "retiring" => texts.with(&id, &[("until", until)]),
+            _ => texts.get(&id),
+        },
+        badge: match state {
+            "active" => "badge--ok",
+            "next" | "retiring" => "badge--warn",
+            _ => "badge--idle",
+        },
+        since: at(line.added_at, zone),
+        connected: line.connected_at.map(|connected| at(connected, zone)),
+    }
 }
 
 impl GatewayView {
@@ -78,6 +152,16 @@ impl GatewayView {
     }
 }
 
+/// The clock of the box itself.
+#[derive(Debug, Clone)]
+pub(super) struct ClockView {
+    /// Machine word: `right`, `warn`, `alarm`.
+    pub(super) state: &'static str,
+    pub(super) shown: String,
+    /// What it means and what to do, with the style of the notice.
+    pub(super) remedy: Option<(&'static str, String)>,
+}
+
 /// A device's line.
 #[derive(Debug, Clone)]
 pub(super) struct DeviceView {
@@ -94,7 +178,12 @@ pub(super) struct DeviceView {
     pub(super) told: At,
 }
 
-pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -> GatewayView {
+pub(super) fn gateway(
+    row: &GatewayRow,
+    devices: &[DeviceLine],
+    now: DateTime<Utc>,
+    texts: &Texts,
+) -> GatewayView {
     let zone = time::zone(&row.zone);
     let live = live_word(row);
     let own = devices.iter().filter(|line| line.gateway_id == row.gateway_id);
@@ -117,6 +206,10 @@ pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -
         // While it is live the last contact is now, and telling the second of it would
         // change the page for nothing.
         heard: row.heard_at.filter(|_| !is_live).map(|heard| at(heard, zone)),
+        last_end: row.last_end_at.map(|ended| {
+            let code = row.last_close_code.map(|code| u16::try_from(code).unwrap_or(u16::MAX));
+            (at(ended, zone), texts.say(&close_text(code)))
+        }),
         remedy: remedy(row, live, texts),
         software: row.software.clone(),
         hostname: row.hostname.clone(),
@@ -126,9 +219,21 @@ pub(super) fn gateway(row: &GatewayRow, devices: &[DeviceLine], texts: &Texts) -
         disk: row.disk_free_bytes.map(|bytes| {
             texts.with("gateways-disk-value", &[("mib", (bytes / 1_048_576).to_string())])
         }),
+        clock: row.clock_offset_ms.map(|offset_ms| clock(offset_ms, texts)),
         unsettled: row.unsettled,
         code_expires: row.code_expires_at.map(|expires| at(expires, zone)),
         devices: own.map(|line| device(line, zone, texts)).collect(),
+        rotation: row
+            .rotation
+            .as_ref()
+            .map(|rotation| texts.get(&format!("gateways-rotation-{rotation}"))),
+        certificate_seen: row.server_certificate_until.map(|until| at(until, zone)),
+        certificate_own: row.client_certificate_until.map(|until| at(until, zone)),
+        expiries: [("seen", row.server_certificate_until), ("own", row.client_certificate_until)]
+            .into_iter()
+            .filter(|_| row.state == "active")
+            .filter_map(|(what, until)| expiry(what, until, now, texts))
+            .collect(),
     }
 }
 
@@ -150,6 +255,26 @@ fn remedy(row: &GatewayRow, live: &str, texts: &Texts) -> Option<String> {
             Some(texts.with("gateways-read-only-remedy", &[("reason", reason)]))
         }
         _ => None,
+    }
+}
+
+fn clock(offset_ms: i64, texts: &Texts) -> ClockView {
+    let seconds = (offset_ms.unsigned_abs() / 1_000).to_string();
+    let way = if offset_ms < 0 { "gateways-clock-ahead" } else { "gateways-clock-behind" };
+    let shown = texts.with(way, &[("seconds", seconds)]);
+    let remedy = |id: &str| texts.with(id, &[("error", shown.clone())]);
+    match clock_state(offset_ms) {
+        ClockState::Right => {
+            ClockView { state: "right", shown: texts.get("gateways-clock-right"), remedy: None }
+        }
+        ClockState::Warn => {
+            let remedy = Some(("notice--warn", remedy("gateways-clock-warn")));
+            ClockView { state: "warn", shown, remedy }
+        }
+        ClockState::Alarm => {
+            let remedy = Some(("notice--bad", remedy("gateways-clock-alarm")));
+            ClockView { state: "alarm", shown, remedy }
+        }
     }
 }
 
@@ -212,11 +337,18 @@ pub(super) struct CommandView {
     pub(super) asked: At,
     pub(super) settled: Option<At>,
     pub(super) may_cancel: bool,
+    /// Since when the shop owes an answer.
+    pub(super) overdue: Option<At>,
     pub(super) is_in_doubt: bool,
     pub(super) is_page: bool,
 }
 
-pub(super) fn command(line: &CommandLine, zone: Tz, texts: &Texts) -> CommandView {
+pub(super) fn command(
+    line: &CommandLine,
+    now: DateTime<Utc>,
+    zone: Tz,
+    texts: &Texts,
+) -> CommandView {
     let state = State::parse(&line.state).unwrap_or(State::InDoubt);
     let kind = Kind::parse(&line.kind).unwrap_or(Kind::Print);
     let has_reason = !line.reason.is_empty();
@@ -239,8 +371,66 @@ pub(super) fn command(line: &CommandLine, zone: Tz, texts: &Texts) -> CommandVie
         settled: line.settled_at.map(|settled| at(settled, zone)),
         may_cancel: kind != Kind::Cancel
             && matches!(state, State::Queued | State::Leased | State::Delivered),
+        overdue: overdue_since(state, line.leased_at, line.not_after, now)
+            .map(|since| at(since, zone)),
         is_in_doubt: state == State::InDoubt,
         is_page,
+    }
+}
+
+/// A diagnostic's line.
+#[derive(Debug, Clone)]
+pub(super) struct BundleView {
+    pub(super) command_id: Uuid,
+    pub(super) state: String,
+    pub(super) state_text: String,
+    pub(super) badge: &'static str,
+    pub(super) reason: Option<String>,
+    pub(super) asked_by: String,
+    pub(super) asked: At,
+    /// Bytes here and in all, while it comes.
+    pub(super) progress: Option<Progress>,
+    pub(super) is_complete: bool,
+    pub(super) size: String,
+    pub(super) may_cancel: bool,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    pub(super) received: i64,
+    pub(super) total: i64,
+    pub(super) text: String,
+}
+
+pub(super) fn bundle(line: &BundleLine, zone: Tz, texts: &Texts) -> BundleView {
+    let state = State::parse(&line.state).unwrap_or(State::InDoubt);
+    let has_reason = !line.reason.is_empty();
+    let is_complete = line.completed_at.is_some();
+    let kib = |bytes: i64| (bytes.max(0).cast_unsigned().div_ceil(1_024)).to_string();
+    let progress = match (line.received_bytes, line.total_bytes) {
+        (Some(received), Some(total)) if !is_complete && !state.is_final() => {
+            let told = [("received", kib(received)), ("total", kib(total))];
+            Some(Progress { received, total, text: texts.with("gateways-bundle-progress", &told) })
+        }
+        _ => None,
+    };
+    let size = line
+        .total_bytes
+        .filter(|_| is_complete)
+        .map(|total| texts.with("gateways-bundle-size", &[("kib", kib(total))]));
+    BundleView {
+        command_id: line.command_id,
+        state: line.state.clone(),
+        state_text: texts.get(state_text(state, has_reason)),
+        badge: state_badge(state, has_reason),
+        reason: has_reason.then(|| texts.say(&reason_text(&line.reason))),
+        asked_by: line.asked_by.clone(),
+        asked: at(line.queued_at, zone),
+        progress,
+        is_complete,
+        size: size.unwrap_or_default(),
+        may_cancel: matches!(state, State::Queued | State::Leased | State::Delivered),
     }
 }
 

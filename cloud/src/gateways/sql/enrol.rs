@@ -88,7 +88,8 @@ pub(in crate::gateways) async fn redeem(
     let active = sqlx::query!(
         "update gateways
          set state = 'active', mode = 'normal', mode_reason = '', trusted = true,
-             software = $3, hostname = $4, generation = generation + 1, enrolled_at = now()
+             software = $3, hostname = $4, generation = generation + 1,
+             trusted_from = generation + 1, rotation = null, enrolled_at = now()
          where company_id = $1 and gateway_id = $2 and state <> 'revoked'",
         company.0,
         gateway_id,
@@ -105,7 +106,7 @@ pub(in crate::gateways) async fn redeem(
         "insert into gateway_keys (company_id, gateway_id, public_key, fingerprint)
          values ($1, $2, $3, $4)
          on conflict (company_id, gateway_id, public_key)
-         do update set state = 'active', revoked_at = null",
+         do update set state = 'active', revoked_at = null, added_at = now()",
         company.0,
         gateway_id,
         machine.public_key,
@@ -131,8 +132,8 @@ async fn revoke_keys(
     gateway_id: Uuid,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "update gateway_keys set state = 'revoked', revoked_at = now()
-         where company_id = $1 and gateway_id = $2 and state = 'active'",
+        "update gateway_keys set state = 'revoked', revoked_at = now(), retires_at = null
+         where company_id = $1 and gateway_id = $2 and state in ('active', 'next', 'retiring')",
         company.0,
         gateway_id
     )
@@ -290,7 +291,7 @@ pub(in crate::gateways) async fn clear_suspicion(
 ) -> Result<bool, DbError> {
     let done = sqlx::query!(
         "update gateways
-         set mode = 'normal', mode_reason = '', trusted = true
+         set mode = 'normal', mode_reason = '', trusted = true, trusted_from = generation
          where company_id = $1 and gateway_id = $2 and mode = 'read_only'",
         company.0,
         gateway_id

@@ -1,5 +1,6 @@
 //! Statements of health and notices.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -78,6 +79,8 @@ pub(in crate::gateways) struct BoxRow<'b> {
     pub(in crate::gateways) uptime_s: u64,
     pub(in crate::gateways) resident_bytes: u64,
     pub(in crate::gateways) software: &'b str,
+    pub(in crate::gateways) clock_offset_ms: Option<i64>,
+    pub(in crate::gateways) server_certificate_until: Option<DateTime<Utc>>,
 }
 
 pub(in crate::gateways) async fn put_box(
@@ -90,12 +93,14 @@ pub(in crate::gateways) async fn put_box(
     sqlx::query!(
         "insert into gateway_health
              (company_id, gateway_id, journal_pending, journal_bytes, disk_free_bytes, uptime_s,
-              resident_bytes, software, told_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, now())
+              resident_bytes, software, clock_offset_ms, server_certificate_until, told_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now())
          on conflict (company_id, gateway_id) do update
          set journal_pending = excluded.journal_pending, journal_bytes = excluded.journal_bytes,
              disk_free_bytes = excluded.disk_free_bytes, uptime_s = excluded.uptime_s,
              resident_bytes = excluded.resident_bytes, software = excluded.software,
+             clock_offset_ms = excluded.clock_offset_ms,
+             server_certificate_until = excluded.server_certificate_until,
              told_at = excluded.told_at",
         company.0,
         gateway_id,
@@ -104,7 +109,9 @@ pub(in crate::gateways) async fn put_box(
         bounded(row.disk_free_bytes),
         bounded(row.uptime_s),
         bounded(row.resident_bytes),
-        row.software
+        row.software,
+        row.clock_offset_ms,
+        row.server_certificate_until
     )
     .execute(connection)
     .await?;

@@ -24,10 +24,19 @@ pub(in crate::gateways) struct GatewayRow {
     pub(in crate::gateways) since: Option<DateTime<Utc>>,
     pub(in crate::gateways) heard_at: Option<DateTime<Utc>>,
     pub(in crate::gateways) peer: Option<String>,
+    /// How the newest session that is over came to its end.
+    pub(in crate::gateways) last_end_at: Option<DateTime<Utc>>,
+    pub(in crate::gateways) last_close_code: Option<i32>,
     pub(in crate::gateways) journal_pending: Option<i64>,
     pub(in crate::gateways) disk_free_bytes: Option<i64>,
+    /// Our time minus the box's.
+    pub(in crate::gateways) clock_offset_ms: Option<i64>,
     pub(in crate::gateways) code_expires_at: Option<DateTime<Utc>>,
     pub(in crate::gateways) unsettled: i64,
+    /// `asked` or `told`: a person wants another key and it has not come yet.
+    pub(in crate::gateways) rotation: Option<String>,
+    pub(in crate::gateways) client_certificate_until: Option<DateTime<Utc>>,
+    pub(in crate::gateways) server_certificate_until: Option<DateTime<Utc>>,
 }
 
 /// One gateway, or all of a company: few, so not paged.
@@ -45,7 +54,11 @@ pub(in crate::gateways) async fn gateways(
                   s.since as "since?",
                   coalesce(s.heard_at, s.ended_at, n.heartbeat_at, s.since) as heard_at,
                   s.peer as "peer?",
+                  e.ended_at as "last_end_at?", e.close_code as "last_close_code?",
                   h.journal_pending as "journal_pending?", h.disk_free_bytes as "disk_free_bytes?",
+                  h.clock_offset_ms as "clock_offset_ms?",
+                  g.rotation, g.client_certificate_until,
+                  h.server_certificate_until as "server_certificate_until?",
                   (select max(c.expires_at) from enrolment_codes c
                    where c.company_id = g.company_id and c.gateway_id = g.gateway_id
                      and c.redeemed_at is null and c.expires_at > now()) as code_expires_at,
@@ -64,6 +77,14 @@ pub(in crate::gateways) async fn gateways(
                order by l.generation desc
                limit 1
            ) s on true
+           left join lateral (
+               select l.ended_at, l.close_code
+               from gateway_sessions l
+               where l.company_id = g.company_id and l.gateway_id = g.gateway_id
+                 and l.ended_at is not null
+               order by l.generation desc
+               limit 1
+           ) e on true
            left join gateway_nodes n on n.node = s.node
            left join gateway_health h on h.company_id = g.company_id
                 and h.gateway_id = g.gateway_id
@@ -130,6 +151,8 @@ pub(in crate::gateways) struct CommandLine {
     pub(in crate::gateways) copy_of: Option<Uuid>,
     pub(in crate::gateways) asked_by: String,
     pub(in crate::gateways) queued_at: DateTime<Utc>,
+    pub(in crate::gateways) leased_at: Option<DateTime<Utc>>,
+    pub(in crate::gateways) not_after: Option<DateTime<Utc>>,
     pub(in crate::gateways) settled_at: Option<DateTime<Utc>>,
 }
 
@@ -144,7 +167,7 @@ pub(in crate::gateways) async fn commands(
     let rows = sqlx::query_as!(
         CommandLine,
         "select command_id, queue_no, kind, title, state, reason, detail, evidence, attempt,
-                copy_of, asked_by, queued_at, settled_at
+                copy_of, asked_by, queued_at, leased_at, not_after, settled_at
          from commands
          where company_id = $1 and gateway_id = $2 and queue_no < $3
          order by queue_no desc

@@ -1,10 +1,13 @@
 //! Every statement of the area, by what it serves. Sequences and epochs are `u64` on
 //! the wire and `bigint` here, bit for bit.
 
+pub(super) mod bundles;
 pub(super) mod enrol;
 pub(super) mod health;
 pub(super) mod intake;
+pub(super) mod keys;
 pub(super) mod lists;
+pub(super) mod lost;
 pub(super) mod outbox;
 pub(super) mod sessions;
 

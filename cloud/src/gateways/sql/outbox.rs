@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::db::{CompanyId, DbError};
-use crate::gateways::model::{Kind, State};
+use crate::gateways::model::{Kind, Policy, State};
 
 /// A command as it is asked for.
 pub(in crate::gateways) struct NewRow<'c> {
@@ -106,7 +106,10 @@ pub(in crate::gateways) async fn gateway_of_store(
 pub(in crate::gateways) struct CommandRow {
     pub(in crate::gateways) gateway_id: Uuid,
     pub(in crate::gateways) kind: Kind,
+    pub(in crate::gateways) policy: Policy,
     pub(in crate::gateways) state: State,
+    pub(in crate::gateways) leased_at: Option<DateTime<Utc>>,
+    pub(in crate::gateways) not_after: Option<DateTime<Utc>>,
     pub(in crate::gateways) body: Vec<u8>,
     pub(in crate::gateways) source_kind: String,
     pub(in crate::gateways) source_id: Uuid,
@@ -119,7 +122,8 @@ pub(in crate::gateways) async fn lock_command(
     command_id: Uuid,
 ) -> Result<Option<CommandRow>, DbError> {
     let row = sqlx::query!(
-        "select gateway_id, kind, state, body, source_kind, source_id, purpose
+        "select gateway_id, kind, policy, state, leased_at, not_after, body, source_kind, source_id,
+                purpose
          from commands
          where company_id = $1 and command_id = $2
          for no key update",
@@ -132,7 +136,10 @@ pub(in crate::gateways) async fn lock_command(
         Some(CommandRow {
             gateway_id: row.gateway_id,
             kind: Kind::parse(&row.kind)?,
+            policy: Policy::parse(&row.policy)?,
             state: State::parse(&row.state)?,
+            leased_at: row.leased_at,
+            not_after: row.not_after,
             body: row.body,
             source_kind: row.source_kind,
             source_id: row.source_id,
@@ -159,7 +166,8 @@ pub(in crate::gateways) async fn step(
 ) -> Result<(), DbError> {
     let done = sqlx::query!(
         "update commands
-         set state = $3, reason = $4, detail = $5, evidence = $6, attempt = $7, touched_by = $8
+         set state = $3, reason = $4, detail = $5, evidence = $6,
+             attempt = greatest(attempt, $7), touched_by = $8
          where company_id = $1 and command_id = $2",
         company.0,
         command_id,
@@ -176,21 +184,18 @@ pub(in crate::gateways) async fn step(
     Ok(())
 }
 
-/// A state without anything said beside.
-pub(in crate::gateways) async fn pass(
+/// The shop has a command that this database still had in its queue: the lease was lost
+/// with what a backup did not hold.
+pub(in crate::gateways) async fn take_unasked(
     connection: &mut PgConnection,
     company: CompanyId,
     command_id: Uuid,
-    state: State,
-    by: &str,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "update commands set state = $3, touched_by = $4
+        "update commands set state = 'leased', told_unasked = true, touched_by = 'gateway'
          where company_id = $1 and command_id = $2",
         company.0,
-        command_id,
-        state.word(),
-        by
+        command_id
     )
     .execute(connection)
     .await?;
@@ -223,7 +228,8 @@ pub(in crate::gateways) async fn abandon(
 ) -> Result<(), DbError> {
     sqlx::query!(
         "update commands
-         set state = case when state = 'queued' then 'cancelled' else 'in_doubt' end,
+         set state = case when state = 'queued' or policy = 'repeatable' then 'cancelled'
+                          else 'in_doubt' end,
              reason = 'gateway-revoked', touched_by = $3
          where company_id = $1 and gateway_id = $2
            and state in ('queued', 'leased', 'delivered', 'started')",
@@ -252,6 +258,9 @@ pub(in crate::gateways) async fn queued(
         Outgoing,
         "select command_id, body from commands
          where company_id = $1 and gateway_id = $2 and state = 'queued'
+           and (not_before is null or not_before <= now())
+           -- The hub ends what is too late, in its own time.
+           and (not_after is null or not_after > now())
          order by queue_no
          limit $3
          for no key update",
@@ -272,8 +281,13 @@ pub(in crate::gateways) async fn lease(
     commands: &[Uuid],
     lease: &Lease,
 ) -> Result<(), DbError> {
+    let count = i64::try_from(commands.len()).unwrap_or(i64::MAX);
     sqlx::query!(
-        "update commands c
+        "with numbered as (
+             update gateways set down_next = down_next + $7
+             where company_id = $1 and gateway_id = $2
+         )
+         update commands c
          set state = 'leased', down_epoch = $3, down_seq = $4 + l.position - 1,
              lease_generation = $5, touched_by = 'cloud'
          from unnest($6::uuid[]) with ordinality as l (command_id, position)
@@ -283,16 +297,7 @@ pub(in crate::gateways) async fn lease(
         lease.epoch.cast_signed(),
         lease.first_seq.cast_signed(),
         lease.generation.cast_signed(),
-        commands
-    )
-    .execute(&mut *connection)
-    .await?;
-    let count = i64::try_from(commands.len()).unwrap_or(i64::MAX);
-    sqlx::query!(
-        "update gateways set down_next = down_next + $3
-         where company_id = $1 and gateway_id = $2",
-        company.0,
-        gateway_id,
+        commands,
         count
     )
     .execute(connection)
@@ -351,7 +356,7 @@ pub(in crate::gateways) async fn delivered(
     sqlx::query!(
         "update commands
          set state = case when kind = 'cancel' then 'done' else 'delivered' end,
-             delivered_at = clock_timestamp(), touched_by = 'gateway'
+             touched_by = 'gateway'
          where company_id = $1 and gateway_id = $2 and state = 'leased'
            and down_epoch = $3 and down_seq <= $4",
         company.0,

@@ -8,6 +8,7 @@ use crate::db::{CompanyId, DbError};
 use crate::gateways::model::{Head, Known, KnownUp};
 
 /// Who a gateway id belongs to, and the keys that may speak for it.
+#[derive(Debug, Clone)]
 pub(in crate::gateways) struct HelloRow {
     pub(in crate::gateways) company: CompanyId,
     pub(in crate::gateways) name: String,
@@ -74,6 +75,7 @@ pub(in crate::gateways) async fn lock(
             },
             up: None,
             is_closed_epoch: false,
+            is_boot_back: false,
             is_trusted: row.trusted,
             down_epoch: row.down_epoch.cast_unsigned(),
             down_next: row.down_next.cast_unsigned(),
@@ -170,49 +172,6 @@ pub(in crate::gateways) async fn begin_down_log(
     Ok(())
 }
 
-/// The journal that held these commands is gone: only what may be done twice is asked again.
-pub(in crate::gateways) async fn doubt_in_flight(
-    connection: &mut PgConnection,
-    company: CompanyId,
-    gateway_id: Uuid,
-) -> Result<u64, DbError> {
-    let doubted = sqlx::query!(
-        "update commands
-         set state = 'in_doubt', reason = 'journal-lost', touched_by = 'cloud'
-         where company_id = $1 and gateway_id = $2 and kind <> 'cancel'
-           and (state in ('delivered', 'started') or (state = 'leased' and policy <> 'repeatable'))",
-        company.0,
-        gateway_id
-    )
-    .execute(connection)
-    .await?;
-    Ok(doubted.rows_affected())
-}
-
-/// The shop's journal went back behind what it had confirmed: commands after that place
-/// were in it and are not any more.
-pub(in crate::gateways) async fn doubt_after(
-    connection: &mut PgConnection,
-    company: CompanyId,
-    gateway_id: Uuid,
-    epoch: u64,
-    durable: u64,
-) -> Result<u64, DbError> {
-    let doubted = sqlx::query!(
-        "update commands
-         set state = 'in_doubt', reason = 'journal-lost', touched_by = 'cloud'
-         where company_id = $1 and gateway_id = $2 and down_epoch = $3 and down_seq > $4
-           and kind <> 'cancel' and state in ('delivered', 'started')",
-        company.0,
-        gateway_id,
-        epoch.cast_signed(),
-        durable.cast_signed()
-    )
-    .execute(connection)
-    .await?;
-    Ok(doubted.rows_affected())
-}
-
 /// What an accepted Hello leaves on the gateway's row.
 pub(in crate::gateways) struct Accepted<'h> {
     pub(in crate::gateways) generation: u64,
@@ -275,6 +234,8 @@ pub(in crate::gateways) struct NewSession<'s> {
     pub(in crate::gateways) generation: u64,
     pub(in crate::gateways) node: &'s str,
     pub(in crate::gateways) peer: &'s str,
+    pub(in crate::gateways) boot_id: &'s [u8],
+    pub(in crate::gateways) certificate_until: Option<DateTime<Utc>>,
 }
 
 /// Writes the session down and ends what an earlier one left open.
@@ -294,17 +255,61 @@ pub(in crate::gateways) async fn begin(
     .execute(&mut *connection)
     .await?;
     sqlx::query!(
-        "insert into gateway_sessions (company_id, gateway_id, generation, node, peer, since)
-         values ($1, $2, $3, $4, $5, now())",
+        "insert into gateway_sessions
+             (company_id, gateway_id, generation, node, peer, boot_id, since)
+         values ($1, $2, $3, $4, $5, $6, now())",
         company.0,
         gateway_id,
         session.generation.cast_signed(),
         session.node,
-        session.peer
+        session.peer,
+        session.boot_id
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update gateways set client_certificate_until = $3
+         where company_id = $1 and gateway_id = $2
+           and client_certificate_until is distinct from $3",
+        company.0,
+        gateway_id,
+        session.certificate_until
     )
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// True when this boot of a machine opened a session, then another boot did, all of it since
+/// `since` and since a person last vouched: a machine boots forward only, so there are two.
+pub(in crate::gateways) async fn is_boot_back(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    boot_id: &[u8],
+    since: DateTime<Utc>,
+) -> Result<bool, DbError> {
+    let is_back = sqlx::query_scalar!(
+        r#"select exists(
+               select from gateway_sessions mine
+               join gateways g on g.company_id = mine.company_id
+                    and g.gateway_id = mine.gateway_id
+               join gateway_sessions others on others.company_id = mine.company_id
+                    and others.gateway_id = mine.gateway_id
+                    and others.generation > mine.generation
+                    and others.boot_id not in (mine.boot_id, '')
+               where mine.company_id = $1 and mine.gateway_id = $2 and mine.boot_id = $3
+                 and mine.boot_id <> '' and mine.since > $4
+                 and mine.generation > g.trusted_from
+           ) as "is_back!""#,
+        company.0,
+        gateway_id,
+        boot_id,
+        since
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(is_back)
 }
 
 /// How a session ended.
@@ -347,6 +352,9 @@ pub(in crate::gateways) struct Look {
     pub(in crate::gateways) mode: String,
     pub(in crate::gateways) generation: u64,
     pub(in crate::gateways) has_queued: bool,
+    pub(in crate::gateways) company: CompanyId,
+    /// A person wants a new key, and the gateway was not told yet.
+    pub(in crate::gateways) is_rotation_asked: bool,
 }
 
 pub(in crate::gateways) async fn look(
@@ -354,7 +362,8 @@ pub(in crate::gateways) async fn look(
     gateways: &[Uuid],
 ) -> Result<Vec<Look>, DbError> {
     let rows = sqlx::query!(
-        r#"select gateway_id as "gateway_id!", gateway_state as "gateway_state!",
+        r#"select company_id as "company_id!", gateway_id as "gateway_id!",
+                  is_rotation_asked as "is_rotation_asked!", gateway_state as "gateway_state!",
                   gateway_mode as "gateway_mode!", generation as "generation!",
                   has_queued as "has_queued!"
            from gateways_look($1)
@@ -371,6 +380,8 @@ pub(in crate::gateways) async fn look(
             mode: row.gateway_mode,
             generation: row.generation.cast_unsigned(),
             has_queued: row.has_queued,
+            company: CompanyId(row.company_id),
+            is_rotation_asked: row.is_rotation_asked,
         })
         .collect())
 }

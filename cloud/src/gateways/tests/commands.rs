@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use fournil_protocol::close;
-use sqlx::Connection;
 
 use super::sessions::print_body;
 use super::*;
@@ -263,63 +262,4 @@ async fn a_page_too_large_for_the_wire_fails_and_says_so() {
     let print = fournil_protocol::command::Print { document, copy_of: Vec::new() };
     let id = world.ask(fournil_protocol::command::Body::Print(print), None).await;
     assert_eq!(world.state(id).await, ("failed".into(), "too-large".into()));
-}
-
-#[tokio::test]
-async fn the_database_and_the_model_know_the_same_passages() {
-    let test = TestDb::new().await;
-    for from in State::ALL {
-        for to in State::ALL {
-            let may = sqlx::query_scalar!(
-                r#"select command_may_pass($1, $2) as "may!""#,
-                from.word(),
-                to.word()
-            )
-            .fetch_one(test.db.pool())
-            .await
-            .expect("answer");
-            assert_eq!(may, from.may_pass(*to), "{from:?} to {to:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_database_refuses_impossible_passages() {
-    let world = World::new().await;
-    let mut admin = sqlx::PgConnection::connect_with(&world.test.connect).await.expect("admin");
-    for from in State::ALL.iter().filter(|state| **state != State::Queued) {
-        for to in State::ALL.iter().filter(|to| *to != from) {
-            let id = world.ask_status().await;
-            for step in path_to(*from) {
-                set_state(&mut admin, id, step).await.expect("a possible passage");
-            }
-            let outcome = set_state(&mut admin, id, *to).await;
-            assert_eq!(outcome.is_ok(), from.may_pass(*to), "{from:?} to {to:?}");
-        }
-    }
-    let id = world.ask_status().await;
-    let changed = sqlx::query!("update commands set body = '' where command_id = $1", id)
-        .execute(&mut admin)
-        .await;
-    assert!(changed.is_err(), "what a command asks is fixed");
-}
-
-async fn set_state(
-    admin: &mut sqlx::PgConnection,
-    id: Uuid,
-    state: State,
-) -> Result<(), sqlx::Error> {
-    sqlx::query!("update commands set state = $2 where command_id = $1", id, state.word())
-        .execute(admin)
-        .await
-        .map(drop)
-}
-
-fn path_to(state: State) -> Vec<State> {
-    match state {
-        State::Queued => vec![],
-        State::Leased => vec![State::Leased],
-        State::Expired | State::Cancelled => vec![state],
-        other => vec![State::Leased, other],
-    }
 }

@@ -9,21 +9,28 @@ use super::*;
 impl World {
     /// Asks as `key`, with the nonce as `nonce` turns it.
     async fn inquire(&self, key: &Ed25519KeyPair, nonce: fn(&[u8]) -> Vec<u8>) -> Standing {
+        match self.ask(key, 1, nonce).await {
+            Kind::Standing(standing) => standing,
+            other => panic!("no answer: {other:?}"),
+        }
+    }
+
+    async fn ask(&self, key: &Ed25519KeyPair, version: u32, nonce: fn(&[u8]) -> Vec<u8>) -> Kind {
         let mut shop = self.dial();
         let Some(Kind::Challenge(challenge)) = shop.next().await else { panic!("no challenge") };
         let gateway_id = self.gateway_id.as_bytes().to_vec();
         let nonce = nonce(&challenge.nonce);
-        let signed = hello::signed_bytes(1, PUBLIC_NAME, &nonce, &gateway_id);
+        let signed = hello::signed_bytes(version, PUBLIC_NAME, &nonce, &gateway_id);
         let inquiry = Inquiry {
-            version: 1,
+            version,
             gateway_id,
             signature: key.sign(&signed).as_ref().to_vec(),
             server_name: PUBLIC_NAME.into(),
         };
         shop.send(Kind::Inquiry(inquiry)).await;
-        let Some(Kind::Standing(standing)) = shop.next().await else { panic!("no answer") };
+        let answer = shop.next().await.expect("an answer");
         assert!(shop.next().await.is_none(), "the cloud goes on after an inquiry");
-        standing
+        answer
     }
 }
 
@@ -52,6 +59,32 @@ async fn an_inquiry_of_a_stranger_or_a_revoked_gateway_is_told_what_a_hello_woul
     act.commit().await.expect("commit");
     let standing = world.inquire(&world.key, inquiry_nonce).await;
     assert_eq!(standing.code, u32::from(close::REVOKED));
+}
+
+/// The gate that stands before a session stands before the question too.
+#[tokio::test]
+async fn inquiries_are_held_to_the_versions_spoken_and_cost_what_a_hello_costs() {
+    let world = World::new().await;
+    let versions = fournil_protocol::Versions::BUILT;
+    for (version, code) in [(versions.max, 0), (versions.max + 1, close::VERSION)] {
+        let answer = world.ask(&world.key, version, inquiry_nonce).await;
+        let Kind::Standing(standing) = answer else { panic!("no answer: {answer:?}") };
+        assert_eq!(standing.code, u32::from(code));
+    }
+    let stranger = new_key();
+    let mut tries = 0;
+    let goodbye = loop {
+        tries += 1;
+        assert!(tries < 30, "nobody tires of a stranger");
+        match world.ask(&stranger, 1, inquiry_nonce).await {
+            Kind::Goodbye(goodbye) => break goodbye,
+            Kind::Standing(standing) => assert_eq!(standing.code, u32::from(close::UNKNOWN_KEY)),
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    assert_eq!(goodbye.code, u32::from(close::OVERLOAD));
+    assert!(goodbye.retry_after_ms > 0);
+    assert_eq!(world.inquire(&world.key, inquiry_nonce).await.code, 0, "the true one is answered");
 }
 
 /// What is signed for one serves not for the other: a proxy that ends TLS could else make

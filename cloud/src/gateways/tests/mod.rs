@@ -1,16 +1,24 @@
 //! Gateways against a real PostgreSQL: a shop's box played over an in-memory WebSocket.
 
+mod certificates;
+mod classes;
 mod commands;
+mod ends;
 mod enrolment;
+mod gate;
+mod impossible;
 mod inquiry;
+mod keys;
 mod pages;
 mod property;
 mod sessions;
+mod transfers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use fournil_protocol::Versions;
 use fournil_protocol::command::Command;
 use fournil_protocol::enrol::{EnrolRequest, normalise_code, signed_bytes};
 use fournil_protocol::event::{Body, CommandReport, CommandState, Event, Evidence, Punch, Stamp};
@@ -200,6 +208,8 @@ fn hub(
         public_name: PUBLIC_NAME.into(),
         node: node.into(),
         heartbeat,
+        versions: Versions::BUILT,
+        handshakes_per_s: HubOptions::HANDSHAKES_PER_S,
         stop: stop.clone(),
     };
     Hub::new(options, sink)
@@ -275,7 +285,12 @@ fn punch(number: u64) -> Punch {
 }
 
 fn event(seq: u64, body: Body) -> Vec<u8> {
-    let recorded = Some(Stamp { wall_ms: 1_795_478_400_000, ..Stamp::default() });
+    event_with_offset(seq, body, None)
+}
+
+/// One whose box had measured our time minus its own.
+fn event_with_offset(seq: u64, body: Body, cloud_offset_ms: Option<i64>) -> Vec<u8> {
+    let recorded = Some(Stamp { wall_ms: 1_795_478_400_000, cloud_offset_ms, ..Stamp::default() });
     Event { seq, recorded, body: Some(body) }.encode_to_vec()
 }
 
@@ -367,13 +382,19 @@ impl Shop {
     /// Answers the challenge and waits for nothing.
     async fn say_hello(&mut self, key: &Ed25519KeyPair, gateway_id: Uuid, mut hello: Hello) {
         let Some(Kind::Challenge(challenge)) = self.next().await else { panic!("no challenge") };
-        hello.version = 1;
+        if hello.version == 0 {
+            hello.version = 1;
+        }
         hello.gateway_id = gateway_id.as_bytes().to_vec();
         if hello.server_name.is_empty() {
             hello.server_name = PUBLIC_NAME.into();
         }
-        let signed =
-            hello::signed_bytes(1, &hello.server_name, &challenge.nonce, &hello.gateway_id);
+        let signed = hello::signed_bytes(
+            hello.version,
+            &hello.server_name,
+            &challenge.nonce,
+            &hello.gateway_id,
+        );
         hello.signature = key.sign(&signed).as_ref().to_vec();
         self.send(Kind::Hello(hello)).await;
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use fournil_protocol::enrol::{EnrolAnswer, EnrolRefusal};
 use fournil_protocol::event::{DeviceHealth, DeviceKind, DeviceState, Health, Notice};
+use fournil_protocol::rotate::{ChallengeAnswer, RotateAnswer, RotateRefusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::client_async;
@@ -13,6 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use super::sessions::print_body;
 use super::*;
 use crate::app::App;
+use crate::gateways::Caller;
 use crate::i18n::Catalogue;
 use crate::identity::{
     DbSessions, Email, NewUser, SignIn, create_user, ensure_built_in_roles, hash_password, sign_in,
@@ -56,7 +58,7 @@ impl Site {
         act.commit().await.expect("commit");
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("port");
         let address = socket.local_addr().expect("address");
-        let server = server(&world);
+        let server = server(&world, ServerLimits::default());
         tokio::spawn(server.run(vec![Listener { socket, tls: None }]));
         Self { world, address }
     }
@@ -73,7 +75,7 @@ impl Site {
     }
 }
 
-fn server(world: &World) -> Server {
+pub(super) fn server(world: &World, limits: ServerLimits) -> Server {
     let time = TimeSource::system();
     let db = world.test.db.clone();
     let app = App {
@@ -83,12 +85,14 @@ fn server(world: &World) -> Server {
         nav: crate::routes::nav(),
         public_name: PUBLIC_NAME.into(),
         public_url: format!("https://{PUBLIC_NAME}"),
+        authority_pem: Some("-----BEGIN CERTIFICATE-----\n".into()),
     };
     let hub = world.hub.clone();
     let tunnels: TunnelHandler = Arc::new(move |tunnel: Tunnel| {
         let hub = hub.clone();
         Box::pin(async move {
-            hub.serve(tunnel.socket, &tunnel.peer.0.to_string()).await;
+            let (peer, certificate) = (tunnel.peer.0.to_string(), tunnel.certificate);
+            hub.serve(tunnel.socket, Caller { peer, certificate }).await;
         })
     });
     Server::new(ServerParts {
@@ -99,7 +103,7 @@ fn server(world: &World) -> Server {
         metrics: Arc::new(Metrics::default()),
         readiness: Readiness::ready(),
         proxies: Proxies::default(),
-        limits: ServerLimits::default(),
+        limits,
         stop: world.stop.clone(),
     })
 }
@@ -186,7 +190,12 @@ async fn from_the_form_to_a_live_machine_over_the_real_socket() {
     assert_eq!(shown.status, 200, "{}", shown.body);
     balanced("code", &shown.body);
     let code = between(&shown.body, "data-enrolment-code><bdi>", "<").to_owned();
-    assert!(shown.body.contains(&format!("enrol --url https://{PUBLIC_NAME} --code {code}")));
+    let typed = format!("enrol --url https://{PUBLIC_NAME} --code {code} --ca fournil-ca.pem");
+    assert!(shown.body.contains(&typed), "{}", shown.body);
+    assert!(shown.body.contains("href=\"/gateways/authority.pem\""), "{}", shown.body);
+    let authority = owner.ask("GET", "/gateways/authority.pem", "").await;
+    assert!(authority.body.starts_with("-----BEGIN CERTIFICATE-----"), "{}", authority.body);
+    assert!(authority.head.contains("attachment"), "{}", authority.head);
     let id = between(&shown.body, "hx-get=\"/gateways/", "/").to_owned();
     let waiting = owner.page(&format!("/gateways/{id}/enrolment")).await;
     assert!(waiting.contains("hx-trigger"), "{waiting}");
@@ -242,6 +251,81 @@ async fn a_wrong_code_is_refused_in_words_a_person_can_use() {
 }
 
 #[tokio::test]
+async fn a_person_asks_for_a_new_key_and_the_machine_brings_it() {
+    let site = Site::new().await;
+    let (world, owner) = (&site.world, site.browser("owner@example.dz").await);
+    let page = format!("/gateways/{}", world.gateway_id);
+    let asked = owner.submit(&page, &format!("{page}/rotate"), &[]).await;
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-rotation") && shown.contains("data-key-state=\"active\""));
+
+    let machine = Browser { address: site.address, cookie: String::new() };
+    let gateway_id = world.gateway_id.to_string();
+    let ask = serde_json::json!({ "gateway_id": gateway_id }).to_string();
+    let answer = machine.ask("POST", "/gateway/rotate/challenge", &ask).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let challenge: ChallengeAnswer = serde_json::from_str(&answer.body).expect("a nonce");
+    let new = new_key();
+    let proposal = super::keys::signed_proposal(
+        world.gateway_id,
+        &challenge.nonce,
+        &world.key,
+        &new,
+        PUBLIC_NAME,
+    );
+    let proposal = serde_json::to_string(&proposal).expect("JSON");
+    let answer = machine.ask("POST", "/gateway/rotate", &proposal).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let answer: RotateAnswer = serde_json::from_str(&answer.body).expect("an answer");
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-key-state=\"next\"") && shown.contains(&answer.fingerprint));
+    let mut shop = world.dial();
+    shop.greet(&new, world.gateway_id, hello(7, 0)).await.expect("welcome");
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-key-state=\"retiring\"") && !shown.contains("data-rotation"));
+    let audit = owner.ask("GET", "/audit", "").await.body;
+    for line in ["Nouvelle clé demandée", "Nouvelle clé proposée", "Clé d'une passerelle changée"]
+    {
+        assert!(audit.contains(&line.replace('\'', "&#39;")), "{line}");
+    }
+
+    let nonsense = machine.ask("POST", "/gateway/rotate", "{\"code\":1}").await;
+    assert_eq!(nonsense.status, 400);
+    let refusal: RotateRefusal = serde_json::from_str(&nonsense.body).expect("a refusal");
+    assert_eq!(refusal.error, "bad-request");
+    assert!(refusal.message.contains("illisible"), "{}", refusal.message);
+}
+
+#[tokio::test]
+async fn certificates_whose_end_is_near_are_told_of() {
+    let site = Site::new().await;
+    let (world, owner) = (&site.world, site.browser("owner@example.dz").await);
+    let in_days = |days: i64| TimeSource::system().now() + chrono::TimeDelta::hours(24 * days + 1);
+    let db = &world.test.db;
+    crate::gateways::tell_served(db, "node-1", "server", in_days(29)).await.expect("told");
+    crate::gateways::tell_served(db, "node-2", "server", in_days(200)).await.expect("told");
+    crate::gateways::tell_served(db, "node-1", "authority", in_days(900)).await.expect("told");
+    crate::gateways::tell_served(db, "node-1", "gateways", in_days(3)).await.expect("told");
+    let list = owner.page("/gateways").await;
+    assert!(list.contains("notice--warn\" data-expiry=\"server\">"), "{list}");
+    assert!(list.contains("dans 29 jour"), "{list}");
+    assert!(list.contains("notice--bad\" data-expiry=\"gateways\">"), "{list}");
+    assert!(!list.contains("data-expiry=\"authority\""), "{list}");
+
+    // Behind a proxy only the gateway sees the certificate: it says when that one ends.
+    let mut act = db.begin(&world.identity().actor()).await.expect("act");
+    let until = in_days(6).timestamp_millis();
+    let health = Health { server_certificate_until_ms: Some(until), ..Health::default() };
+    crate::gateways::record_health(&mut act, world.gateway_id, &health).await.expect("told");
+    act.commit().await.expect("commit");
+    for path in ["/gateways".to_owned(), format!("/gateways/{}", world.gateway_id)] {
+        let shown = owner.page(&path).await;
+        assert!(shown.contains("notice--bad\" data-expiry=\"seen\">"), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     let site = Site::new().await;
     let owner = site.browser("owner@example.dz").await;
@@ -262,7 +346,7 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     let health = Health { devices: vec![printer], journal_pending: 12, ..Health::default() };
     let told = Notice { severity: 2, code: "journal-quarantined".into(), ..Notice::default() };
     let events = vec![
-        event(1, Body::Health(health)),
+        event_with_offset(1, Body::Health(health), Some(-75_000)),
         event(2, Body::Notice(told)),
         event(3, report(id, CommandState::Started, "", Evidence::None)),
         event(4, report(id, CommandState::InDoubt, "restarted", Evidence::None)),
@@ -275,6 +359,17 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     assert!(shown.contains("data-command-state=\"in_doubt\""));
     assert!(shown.contains("data-notice=\"journal-quarantined\""));
     assert!(shown.contains("data-journal-pending>12<"));
+    assert!(shown.contains("data-box-clock=\"alarm\""), "{shown}");
+    assert!(shown.contains("avance de 75 s"));
+    assert!(owner.page("/gateways").await.contains("data-box-clock=\"alarm\""));
+    for (seq, offset_ms, seen) in [(5, 2_000, Some("warn")), (6, 1_999, None)] {
+        let told = event_with_offset(seq, Body::Health(Health::default()), Some(offset_ms));
+        shop.send(Kind::Events(Events { epoch: 7, events: vec![told] })).await;
+        shop.await_up_ack(seq).await;
+        let shown = owner.page(&page).await;
+        let state = shown.split("data-box-clock=\"").nth(1).and_then(|rest| rest.split('"').next());
+        assert_eq!(state, seen, "at {offset_ms} ms");
+    }
     assert!(owner.page(&format!("{page}/commands/{id}")).await.contains("Incertaine"));
     let settle = format!("{page}/commands/{id}/settle");
     assert_eq!(owner.submit(&page, &settle, &[("happened", "no")]).await.status, 303);
@@ -289,6 +384,92 @@ async fn the_page_shows_devices_commands_and_notices_and_acts_on_them() {
     assert!(owner.page(&page).await.contains("data-gateway-live=\"revoked\""));
     let refused = owner.submit(&page, &format!("{page}/ask"), &[("what", "read-clock")]).await;
     assert_eq!(refused.status, 409);
+}
+
+#[tokio::test]
+async fn a_diagnostic_is_asked_for_watched_saved_and_called_back() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let world = &site.world;
+    let (mut shop, _) = world.connect(super::transfers::hello_2(7, 9)).await;
+    let page = format!("/gateways/{}", world.gateway_id);
+    let without_token = owner.ask("POST", &format!("{page}/ask"), "what=diagnostics").await;
+    assert_eq!(without_token.status, 403, "a form of another site asks for nothing");
+    let asked = owner.submit(&page, &format!("{page}/ask"), &[("what", "diagnostics")]).await;
+    assert_eq!(asked.status, 303, "{}", asked.body);
+    let id = id_of(&shop.next_commands().await.remove(0));
+    shop.confirm(1).await;
+    world.await_state(id, "delivered").await;
+    let part = owner.page(&format!("{page}/bundles")).await;
+    assert!(part.contains(&format!("data-bundle=\"{id}\" data-bundle-state=\"delivered\"")));
+    assert!(!part.contains("download"), "{part}");
+    let file = format!("{page}/bundles/{id}");
+    assert_eq!(owner.ask("GET", &file, "").await.status, 404, "it is not here yet");
+
+    let bytes = b"{\"log\":[\"<script>alert(1)</script>\"]}";
+    shop.upload(id, bytes, 20).await;
+    let sending = report(id, CommandState::Waiting, "transfer-sending", Evidence::None);
+    let events = vec![event(1, sending)];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(1).await;
+    let part = owner.page(&format!("{page}/bundles")).await;
+    assert!(part.contains("data-bundle-complete") && part.contains(&file), "{part}");
+    let again = between(&part, "hx-get=\"", "\"").to_owned();
+    assert_eq!(owner.ask("GET", &again, "").await.status, 204);
+    let saved = owner.ask("GET", &file, "").await;
+    assert_eq!(saved.body.as_bytes(), bytes);
+    let head = saved.head.to_lowercase();
+    assert!(head.contains("content-disposition: attachment; filename=\"diagnostic-"), "{head}");
+    assert!(head.contains("x-content-type-options: nosniff"), "{head}");
+    let cashier = site.browser("till@example.dz").await;
+    assert_eq!(cashier.ask("GET", &file, "").await.status, 403);
+
+    let asked = owner.submit(&page, &format!("{page}/ask"), &[("what", "diagnostics")]).await;
+    assert_eq!(asked.status, 303);
+    let second = id_of(&shop.next_commands().await.remove(0));
+    let cancel = format!("{page}/commands/{second}/cancel");
+    assert_eq!(owner.submit(&page, &cancel, &[]).await.status, 303);
+    let called_back = shop.next_commands().await.remove(0);
+    assert!(matches!(called_back.body, Some(fournil_protocol::command::Body::Cancel(_))));
+}
+
+#[tokio::test]
+async fn the_page_says_why_the_last_session_ended() {
+    let site = Site::new().await;
+    let owner = site.browser("owner@example.dz").await;
+    let page = format!("/gateways/{}", site.world.gateway_id);
+    assert!(!owner.page(&page).await.contains("data-last-end"));
+    let (shop, _) = site.world.connect(hello(7, 0)).await;
+    shop.cut().await;
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("La connexion a été coupée"), "{shown}");
+    let (mut shop, _) = site.world.connect(hello(7, 0)).await;
+    let goodbye = Goodbye { code: 4000, reason: "stops".into(), retry_after_ms: 0 };
+    shop.send(Kind::Goodbye(goodbye)).await;
+    shop.served.await.expect("session");
+    assert!(owner.page(&page).await.contains("Arrêt annoncé"));
+}
+
+#[tokio::test]
+async fn what_the_shop_never_answered_is_shown_with_its_age_and_can_be_given_up() {
+    let site = Site::new().await;
+    let world = &site.world;
+    let owner = site.browser("owner@example.dz").await;
+    let page = format!("/gateways/{}", world.gateway_id);
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let id = world.ask(super::sessions::print_body(), None).await;
+    shop.next_commands().await;
+    shop.confirm(1).await;
+    world.await_state(id, "delivered").await;
+    let give_up = format!("{page}/commands/{id}/give-up");
+    assert!(!owner.page(&page).await.contains("data-command-overdue"));
+    assert_eq!(owner.submit(&page, &give_up, &[]).await.status, 409);
+    super::classes::make_overdue(world).await;
+    let shown = owner.page(&page).await;
+    assert!(shown.contains("data-command-overdue") && shown.contains(&give_up));
+    assert_eq!(owner.submit(&page, &give_up, &[]).await.status, 303);
+    assert_eq!(world.state(id).await, ("in_doubt".into(), "person-gave-up".into()));
+    assert!(!owner.page(&page).await.contains("data-command-overdue"));
 }
 
 #[tokio::test]

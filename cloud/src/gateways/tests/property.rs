@@ -54,7 +54,8 @@ fn any_batches_yield_each_punch_once_and_the_right_watermark() {
 async fn check(world: &World, epoch: u64, arrivals: &[Arrival]) {
     let (db, identity) = (&world.test.db, world.identity());
     let head = Hello { incarnation: epoch, ..hello(epoch, LOG) };
-    let place = Place { node: "node-1", peer: "192.0.2.7" };
+    let public_key = world.key.public_key().as_ref();
+    let place = Place { node: "node-1", peer: "192.0.2.7", public_key, certificate_until: None };
     open(db, &identity, &head, place, None).await.expect("open");
     let mut durable = 0;
     let mut pending = Vec::new();

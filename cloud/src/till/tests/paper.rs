@@ -61,10 +61,14 @@ async fn the_paper_of_a_ticket_moves_while_its_copy_does() {
     let sold = shop.try_sell(&shop.sale(session, 1, 50)).await.expect("sell");
     assert_eq!(shop.unprinted(session).await.as_deref(), Some("1 reçu pas encore imprimé"));
     let mut act = shop.act().await;
-    sqlx::query!("update commands set state = 'leased' where kind = 'print'")
-        .execute(act.connection())
-        .await
-        .expect("leased");
+    sqlx::query!(
+        "update commands
+         set state = 'leased', down_epoch = 1, down_seq = queue_no, lease_generation = 1
+         where kind = 'print'"
+    )
+    .execute(act.connection())
+    .await
+    .expect("leased");
     sqlx::query!("update commands set state = 'done', evidence = 4 where kind = 'print'")
         .execute(act.connection())
         .await

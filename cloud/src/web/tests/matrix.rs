@@ -11,9 +11,16 @@ use crate::web::testing::{CSRF, KnownSessions, World, request};
 use crate::web::{Access, Method, Route};
 
 /// The routes anybody may call, by method and path. A new one is a decision to review.
-const PUBLIC: &[&str] = &["GET /login", "POST /login", "POST /gateway/enrol"];
+const PUBLIC: &[&str] = &[
+    "GET /login",
+    "POST /login",
+    "POST /gateway/enrol",
+    "POST /gateway/rotate",
+    "POST /gateway/rotate/challenge",
+];
 /// Of them, what machines call: no form, so no token.
-const MACHINES: &[&str] = &["POST /gateway/enrol"];
+const MACHINES: &[&str] =
+    &["POST /gateway/enrol", "POST /gateway/rotate", "POST /gateway/rotate/challenge"];
 
 /// The path with an id that exists nowhere in place of each parameter.
 fn filled(path: &str) -> String {

@@ -3,7 +3,8 @@
 //!
 //! The date may be taken as another one ([`secure`]'s `at`) to ask a server whose
 //! certificate is good but for its dates what time it is. Chain and name are verified
-//! all the same, and nothing of ours is said on such a connection.
+//! all the same, and nothing of ours is said on such a connection, the client certificate
+//! included.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -87,11 +88,14 @@ fn connector(
     let inner = WebPkiServerVerifier::builder_with_provider(trust.roots.clone(), provider.clone())
         .build()?;
     let observer = Arc::new(Observer { inner, at, seen: Mutex::new(None) });
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .dangerous()
-        .with_custom_certificate_verifier(observer.clone())
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(observer.clone());
+    let config = match at {
+        None => builder.with_client_cert_resolver(trust.config.client_auth_cert_resolver.clone()),
+        Some(_) => builder.with_no_client_auth(),
+    };
     Ok((observer, TlsConnector::from(Arc::new(config))))
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use fournil_protocol::frame::{Frame, Inquiry, Kind, Standing};
 use fournil_protocol::hello::{Challenge, inquiry_nonce, signed_bytes};
-use fournil_protocol::{VERSION_MAX, close, common_version};
+use fournil_protocol::{CERTIFICATE_NEEDED, VERSION_MAX, close, common_version};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::{self, Message, http};
 
 use super::finding::Finding;
 use crate::tunnel::ambient::Ambient;
@@ -89,11 +89,24 @@ async fn open(
 
 fn not_upgraded(error: &tungstenite::Error) -> Finding {
     let told = |code: &'static str, why: String| Finding::new("protocol", code).with("why", why);
-    let tungstenite::Error::Http(answer) = error else {
-        return told("not-a-cloud", error.to_string());
+    let answer = match error {
+        tungstenite::Error::Http(answer) => answer,
+        tungstenite::Error::Io(error) => {
+            return match connect::client_refused(error) {
+                Some(alert) => told("client-certificate-refused", format!("{alert:?}")),
+                None => told("not-a-cloud", error.to_string()),
+            };
+        }
+        other => return told("not-a-cloud", other.to_string()),
     };
     let status = answer.status();
+    if status == http::StatusCode::TOO_MANY_REQUESTS {
+        let told = Finding::new("protocol", "refused").with("code", status.as_u16());
+        return told.with("reason", "too many requests");
+    }
+    let body = answer.body().as_deref().unwrap_or_default();
     let code = match status.as_u16() {
+        403 if body.starts_with(CERTIFICATE_NEEDED.as_bytes()) => "client-certificate-refused",
         502..=504 => "cloud-down",
         401 | 403 | 407 | 451 => "proxy",
         _ => "not-a-cloud",

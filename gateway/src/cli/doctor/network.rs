@@ -20,7 +20,7 @@ use super::reach::{self, Unreached, Unresolved};
 use crate::config::Config;
 use crate::tunnel::identity::Identity;
 use crate::tunnel::target::Target;
-use crate::tunnel::trust::Trust;
+use crate::tunnel::trust::{Trust, TrustError};
 use crate::{app, time};
 
 /// The check that failed: those behind it wait for it.
@@ -91,8 +91,8 @@ impl Way<'_> {
         let stream = tell(findings, self.connect(&addresses).await)?;
         let trust = match self.trust() {
             Ok(trust) => trust,
-            Err(why) => {
-                findings.push(Finding::new("tls", "authority-unusable").with("why", why));
+            Err(finding) => {
+                findings.push(finding);
                 return Err("tls");
             }
         };
@@ -143,12 +143,17 @@ impl Way<'_> {
         }
     }
 
-    fn trust(&self) -> Result<Trust, String> {
+    /// As the daemon has it, client certificate included.
+    fn trust(&self) -> Result<Trust, Finding> {
         let trust = match self.identity {
             Some(identity) => app::cloud(self.config, identity).map(|(_, trust)| trust),
             None => Trust::load(self.config.cloud.ca_file.as_deref()).map_err(Into::into),
         };
-        trust.map_err(|error| error.to_string())
+        trust.map_err(|error| {
+            let is_ours = matches!(error.downcast_ref(), Some(TrustError::Client { .. }));
+            let code = if is_ours { "client-certificate-unusable" } else { "authority-unusable" };
+            Finding::new("tls", code).with("why", error)
+        })
     }
 
     async fn secure(

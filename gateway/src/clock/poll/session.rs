@@ -21,10 +21,12 @@ use crate::clock::link::Event;
 use crate::clock::visit::{self, Log, Plan, Reading};
 use crate::clock::wire::EVENT_PUNCH;
 use crate::i18n::say;
+use crate::supervise::progress;
 
 /// Events waiting to be recorded; when full, the clock waits.
 const EVENTS_MAX: usize = 256;
 const HEARTBEAT: Duration = Duration::from_secs(30);
+const TURN_SLACK: Duration = Duration::from_mins(1);
 /// Even if the count says that nothing is new, the log is read this often.
 const FULL_READ_EVERY: Duration = Duration::from_mins(15);
 /// Events that only start a reading start at most one in this time.
@@ -92,6 +94,7 @@ impl ClockPart {
         let mut last_read = Instant::now();
         let mut next_read = last_read + self.until_next(hint);
         loop {
+            progress(HEARTBEAT + TURN_SLACK);
             let mut is_read_due = false;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -204,7 +207,7 @@ impl ClockPart {
 
     async fn measure_drift(&mut self, session: &mut Session) -> Result<(), SessionEnd> {
         let time = unless_refused(session.time().await)?;
-        let now = self.now_local(crate::time::now());
+        let now = self.now_local(self.now());
         self.condition.drift_ms = time.and_then(|time| drift_ms(time, now));
         Ok(())
     }
@@ -273,7 +276,7 @@ impl ClockPart {
             skip_at_count: settled.map(|(count, _)| count).filter(|_| self.asked.is_empty()),
             chunk_bytes: self.memory.chunk_bytes,
             lock: self.config.lock_while_reading,
-            now: self.now_local(crate::time::now()),
+            now: self.now_local(self.now()),
         }
     }
 
@@ -329,7 +332,7 @@ impl ClockPart {
         pass: &mut Pass,
         origin: &Origin,
     ) -> Result<usize, SessionEnd> {
-        let now = crate::time::now();
+        let now = self.now();
         let users = self.memory.users.clone().unwrap_or_default();
         let records = layout.decode_all(part, &users);
         let met =
@@ -350,10 +353,10 @@ impl ClockPart {
             ack.send();
             return Hint::Nothing;
         }
-        let users = self.memory.users.clone().unwrap_or_default();
+        let (users, now) = (self.memory.users.clone().unwrap_or_default(), self.now());
         let verdict = match decode_punch_event(&event.data) {
             None => LiveVerdict::ReadLog("the event has an unknown form"),
-            Some(live) => self.memory.ledger.judge_live(&live, &users, origin, crate::time::now()),
+            Some(live) => self.memory.ledger.judge_live(&live, &users, origin, now),
         };
         // Whatever became of the event, the log has changed.
         self.memory.settled = None;

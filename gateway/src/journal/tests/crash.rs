@@ -13,7 +13,7 @@ use crate::journal::engine::Engine;
 
 /// What a caller may do, and what may befall him.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+pub(super) enum Act {
     Append(u8),
     Accept(u8),
     AcceptAgain,
@@ -26,7 +26,7 @@ enum Act {
 
 /// What the disk holds of a write that was cut short.
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub(super) enum How {
     Truncated,
     Zeroed,
     Garbled,
@@ -34,7 +34,7 @@ enum How {
 
 /// One record's worth of change.
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Event(String),
     Accepted { number: u32, seq: u64 },
     Begun { number: u32, attempt: u32 },
@@ -45,7 +45,7 @@ enum Step {
 
 /// What the journal must know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Model {
+pub(super) struct Model {
     events: Vec<String>,
     acked: u64,
     down_durable: u64,
@@ -79,17 +79,17 @@ impl Model {
 }
 
 /// The engine beside the list of everything done to it.
-struct Play {
-    bench: Bench,
-    engine: Option<Engine>,
-    steps: Vec<Step>,
+pub(super) struct Play {
+    pub(super) bench: Bench,
+    pub(super) engine: Option<Engine>,
+    pub(super) steps: Vec<Step>,
     /// Steps that were answered for.
     durable: usize,
     next: u32,
 }
 
 impl Play {
-    fn new(acked_kept_bytes_max: u64) -> Self {
+    pub(super) fn new(acked_kept_bytes_max: u64) -> Self {
         let mut bench = Bench::new();
         bench.config.acked_kept_bytes_max = acked_kept_bytes_max;
         bench.config.seen_ids_min = 10_000;
@@ -97,7 +97,7 @@ impl Play {
         Self { bench, engine, steps: Vec::new(), durable: 0, next: 1 }
     }
 
-    fn engine(&mut self) -> &mut Engine {
+    pub(super) fn engine(&mut self) -> &mut Engine {
         self.engine.as_mut().unwrap()
     }
 
@@ -111,7 +111,7 @@ impl Play {
         (!pending.is_empty()).then(|| pending[usize::from(nth) % pending.len()])
     }
 
-    fn act(&mut self, act: Act) {
+    pub(super) fn act(&mut self, act: Act) {
         match act {
             Act::Append(count) => {
                 let numbers: Vec<u32> = (0..count).map(|_| self.number()).collect();
@@ -209,7 +209,7 @@ impl Play {
     }
 
     /// The engine must know everything up to some step no earlier than the last answer.
-    fn compare(&mut self) {
+    pub(super) fn compare(&mut self) {
         let first_kept = self.engine().state.up.first_kept();
         let events = kept_events(self.engine());
         let engine = self.engine();
@@ -239,7 +239,7 @@ impl Play {
     }
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+pub(super) fn acts() -> impl Strategy<Value = Vec<Act>> {
     let how = prop_oneof![Just(How::Truncated), Just(How::Zeroed), Just(How::Garbled)];
     let act = prop_oneof![
         4 => (1..6_u8).prop_map(Act::Append),

@@ -158,3 +158,108 @@ fn a_record_moved_from_elsewhere_breaks_the_chain() {
     let damages = inspect(bench.folder.path()).unwrap().damages;
     assert!(damages.iter().any(|text| text.contains("does not follow")), "{damages:?}");
 }
+
+/// Everything a small journal was told, one unit each.
+fn small() -> (Bench, Vec<String>) {
+    let mut bench = Bench::new();
+    // Everything in two segments, the first closed.
+    bench.config.segment_bytes = 1_024;
+    let mut engine = bench.open();
+    engine.accept(DOWN_EPOCH, vec![command(1, 1), command(2, 2)]).unwrap();
+    engine.commit().unwrap();
+    for number in 0..3 {
+        engine.append(vec![punch(number)]).unwrap();
+        engine.commit().unwrap();
+    }
+    engine.begin(id(1), 1, "till".into()).unwrap();
+    engine.commit().unwrap();
+    engine.report(&report(1, CommandState::Done)).unwrap();
+    engine.commit().unwrap();
+    assert_eq!(engine.segments.len(), 2);
+    let told = kept_events(&mut engine);
+    (bench, told)
+}
+
+fn copy_small(bench: &Bench) -> Bench {
+    let mut copy = copy_of(bench);
+    copy.config.segment_bytes = bench.config.segment_bytes;
+    copy
+}
+
+/// What may be served: what was written, in its order, and the journal's own words.
+fn check_served(served: &[String], written: &[String], case: &str) {
+    let mut rest = written.iter();
+    for text in served.iter().filter(|text| !text.starts_with("journal-")) {
+        assert!(rest.any(|known| known == text), "{case}: {text} was never written so");
+    }
+}
+
+/// One bit of each byte, another one from byte to byte; all eight of them where a long run
+/// is asked for (`FOURNIL_ALL_BITS=1`).
+fn bits_of(offset: usize) -> std::ops::Range<usize> {
+    if std::env::var_os("FOURNIL_ALL_BITS").is_some() { 0..8 } else { offset % 8..offset % 8 + 1 }
+}
+
+#[test]
+fn any_flipped_bit_anywhere_is_told_and_no_wrong_record_is_ever_served() {
+    let (whole, written) = small();
+    let names = whole.segment_names();
+    for name in &names {
+        let path = whole.folder.path().join(name);
+        let is_newest = name == names.last().unwrap();
+        let end = if is_newest { 1_024 } else { used_bytes(&path) };
+        let flips = (0..end).flat_map(|offset| bits_of(offset).map(move |bit| (offset, bit)));
+        for (offset, bit) in flips {
+            let case = format!("bit {bit} of byte {offset} of {name}");
+            let bench = copy_small(&whole);
+            let path = bench.folder.path().join(name);
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[offset] ^= 1 << bit;
+            std::fs::write(&path, bytes).unwrap();
+
+            let report = inspect(bench.folder.path()).unwrap();
+            assert!(report.has_torn_tail || !report.damages.is_empty(), "{case}: not seen");
+            let (mut engine, opened) = bench.try_open().unwrap();
+            let is_told = opened.torn_bytes_cut > 0 || !opened.quarantined.is_empty();
+            assert!(is_told, "{case}: not told");
+            let served = kept_events(&mut engine);
+            check_served(&served, &written, &case);
+            // Whatever is lost, a receipt that began is never taken for a new one.
+            let jobs = engine.pending_jobs(&HashSet::new(), 9).unwrap();
+            let first = jobs.iter().find(|job| job.id == id(1));
+            let is_new = first.is_some_and(|job| job.interrupted_attempt.is_none());
+            assert!(!is_new, "{case}: printed again");
+        }
+    }
+}
+
+#[test]
+fn the_newest_segment_cut_at_any_byte_loses_what_stood_behind_the_cut_and_no_more() {
+    let (whole, written) = small();
+    let name = whole.segment_names().last().unwrap().clone();
+    let path = whole.folder.path().join(&name);
+    let end = used_bytes(&path);
+    let mut lengths = Vec::new();
+    for cut in 0..=1_024 {
+        let bench = copy_small(&whole);
+        let path = bench.folder.path().join(&name);
+        std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(cut).unwrap();
+        let (mut engine, opened) = bench.try_open().unwrap();
+        let served = kept_events(&mut engine);
+        let case = format!("cut at byte {cut}");
+        check_served(&served, &written, &case);
+        let facts = served.iter().filter(|text| !text.starts_with("journal-")).count();
+        lengths.push(facts);
+        if cut >= end as u64 {
+            assert_eq!(facts, written.len(), "{case}");
+            assert!(opened.quarantined.is_empty(), "{case}");
+        }
+        // It goes on, and what comes next is there after another start.
+        engine.append(vec![punch(77)]).unwrap();
+        engine.commit().unwrap();
+        drop(engine);
+        let served = kept_events(&mut bench.open());
+        assert!(served.contains(&"punch 77".to_owned()), "{case}");
+    }
+    assert!(lengths.is_sorted(), "a longer file kept less: {lengths:?}");
+}

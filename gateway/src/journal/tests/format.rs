@@ -7,8 +7,8 @@ use super::{Bench, punch};
 use crate::cli::journal::{JournalCommand, run};
 use crate::journal::framing::{NO_HASH, OVERHEAD, Parsed, find_next, parse, write};
 use crate::journal::record::{
-    CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened, Record,
-    UpAcked,
+    Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened,
+    Record, UpAcked,
 };
 
 /// Written by 0.1.0. These lines may be added to, never changed.
@@ -16,8 +16,27 @@ fn golden() -> Vec<(Record, &'static str)> {
     let (command_id, device) = (vec![1, 2], "till".to_owned());
     vec![
         (
-            Opened { up_epoch: 5, incarnation: 2, boot_id: vec![9], wall_ms: 7 }.into(),
+            Opened {
+                up_epoch: 5,
+                incarnation: 2,
+                boot_id: vec![9],
+                wall_ms: 7,
+                ..Opened::default()
+            }
+            .into(),
             "09050000000000000010021a01092007",
+        ),
+        (
+            Opened {
+                up_epoch: 5,
+                incarnation: 2,
+                boot_id: vec![9],
+                wall_ms: 7,
+                lived_ms: 300,
+                boot_ms: 4,
+            }
+            .into(),
+            "09050000000000000010021a0109200728ac023004",
         ),
         (
             EventWritten { up_epoch: 5, up_seq: 300, event: vec![8, 1] }.into(),
@@ -39,8 +58,22 @@ fn golden() -> Vec<(Record, &'static str)> {
             "0a02010210011a0474696c6c2002",
         ),
         (
-            CommandSettled { command_id, report: vec![16, 3], settled_ms: 7 }.into(),
+            CommandSettled {
+                command_id: command_id.clone(),
+                report: vec![16, 3],
+                settled_ms: 7,
+                lived_ms: 0,
+            }
+            .into(),
             "0a020102120210031807",
+        ),
+        (
+            CommandSettled { command_id, report: vec![16, 3], settled_ms: 7, lived_ms: 8 }.into(),
+            "0a0201021202100318072008",
+        ),
+        (
+            Closed { wall_ms: 7, lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(),
+            "080710ac021a01092004",
         ),
         (UpAcked { up_epoch: 5, up_seq: 300 }.into(), "09050000000000000010ac02"),
         (DownCursor { down_epoch: 5, down_durable: 3 }.into(), "0905000000000000001003"),

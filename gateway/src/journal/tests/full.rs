@@ -1,13 +1,9 @@
 //! Full and failing disks: nothing answered is lost, what matters most is still written,
 //! and all heals without a restart.
 
-use std::path::PathBuf;
-use std::process::Command as Process;
-
 use fournil_protocol::event::CommandState;
 
 use super::{Bench, DOWN_EPOCH, command, health, id, kept_events, punch, report, told};
-use crate::journal::disk::LocalDisk;
 use crate::journal::{AcceptError, Journal, JournalConfig};
 use crate::seam::RecordError;
 
@@ -158,62 +154,43 @@ async fn a_disk_that_dies_and_comes_back_needs_no_restart() {
     journal.close().await.unwrap();
 }
 
-/// The real disk, really full: a small tmpfs, which only root can mount.
 #[test]
-fn a_real_file_system_that_fills_up_behaves_like_the_simulated_one() {
+fn copies_with_live_records_in_them_make_room_too() {
     let mut bench = Bench::new();
-    let mount = bench.folder.path().join("small");
-    std::fs::create_dir(&mount).unwrap();
-    let mounted = Process::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
-        .arg(&mount)
-        .output()
-        .is_ok_and(|done| done.status.success());
-    if !mounted {
-        println!("skipped: mounting a tmpfs needs root");
-        return;
-    }
-    bench.config.segment_bytes = 256 * 1024;
-    bench.config.reserve_bytes = 1024 * 1024;
-    let mut setting = bench.setting();
-    setting.folder = mount.clone();
-    setting.disk = std::sync::Arc::new(LocalDisk);
-    // Dropped before the folder is.
-    let _mounted = Mounted(mount);
-    fill_real_disk(&setting);
-}
-
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let unmounted = Process::new("umount").arg(&self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()));
-    }
-}
-
-fn fill_real_disk(setting: &crate::journal::open::Setting) {
-    let ballast = setting.folder.join("ballast");
-    std::fs::write(&ballast, vec![1; 1024 * 1024]).unwrap();
-    let mut engine = setting.open(crate::journal::open::Why::Start).unwrap().0;
-    engine.accept(DOWN_EPOCH, vec![command(1, 1)]).unwrap();
-    let mut taken = 0;
-    while engine.append((0..50).map(punch).collect()).and_then(|_| engine.commit()).is_ok() {
-        taken += 1;
-    }
-    assert!(taken > 50, "{taken}");
-    for _ in 0..2_000 {
-        engine.begin(id(1), 1, "till".into()).unwrap();
+    bench.disk.set(|faults| faults.quota_bytes = Some(8_192 + 5 * 2_048));
+    bench.config.seen_ids_min = 100;
+    let mut engine = bench.open();
+    // An open command in the oldest segment, and outcomes in every one.
+    engine.accept(DOWN_EPOCH, vec![command(1, 1), command(2, 2)]).unwrap();
+    engine.begin(id(2), 3, "till".into()).unwrap();
+    for number in 3..60 {
+        let seq = engine.state.down.durable + 1;
+        engine.accept(DOWN_EPOCH, vec![command(seq, number)]).unwrap();
+        engine.append(vec![punch(number)]).unwrap();
+        if number % 8 == 0 {
+            engine.report(&report(number, CommandState::Done)).unwrap();
+        } else {
+            engine.report(&report(number, CommandState::Cancelled)).unwrap();
+        }
         engine.commit().unwrap();
+        let (epoch, last) = (engine.state.up.epoch, engine.state.up.last);
+        engine.ack_up(epoch, last).unwrap();
+        if number > 20 {
+            // Nothing older than this need be remembered: most of a copy is dead.
+            bench.pass_days(31);
+            engine.config.seen_ids_min = 4;
+            let (config, age) = (engine.config.clone(), engine.age().lived_ms);
+            engine.state.prune_settled(&config, age);
+        }
     }
-    assert!(!engine.has_reserve);
-    std::fs::remove_file(ballast).unwrap();
-    engine.append(vec![punch(1)]).unwrap();
-    engine.commit().unwrap();
+    assert_eq!(engine.losses.refused, 0, "refused while there were old copies");
     assert!(engine.has_reserve);
-    let last = engine.state.up.last;
+    assert!(engine.segments[0].number > 5);
     drop(engine);
-    let (engine, opened) = setting.open(crate::journal::open::Why::Start).unwrap();
-    assert!(opened.quarantined.is_empty() && opened.torn_bytes_cut == 0);
-    assert_eq!((engine.state.up.first_kept(), engine.state.up.last), (1, last));
+    let (engine, opened) = bench.try_open().unwrap();
+    assert!(opened.quarantined.is_empty(), "{:?}", opened.quarantined);
+    let jobs = engine.pending_jobs(&std::collections::HashSet::new(), 9).unwrap();
+    let seen: Vec<_> = jobs.iter().map(|job| (job.id, job.interrupted_attempt)).collect();
+    assert_eq!(seen, [(id(1), None), (id(2), Some(3))]);
+    assert!(engine.state.has_seen(id(59)));
 }

@@ -1,12 +1,16 @@
 //! The journal's tests: builders, a disk that can be filled and broken, and a way to
 //! see everything an engine knows.
 
+mod clocks;
 mod crash;
 mod damage;
+mod faults;
 mod format;
 mod full;
 mod handle;
 mod kill;
+mod power;
+mod real;
 mod retain;
 
 use std::fs::{File, OpenOptions};
@@ -41,6 +45,40 @@ pub(super) struct Faults {
     pub(super) failing_writes: u32,
     /// Nothing works any more.
     pub(super) is_dead: bool,
+    /// Operations so far.
+    pub(super) operations: u64,
+    /// From which operation on, how many of them, and how they fail.
+    pub(super) plan: Option<(u64, u64, Failure)>,
+    /// When set: what unsynced writes replaced, oldest first.
+    pub(super) unsynced: Option<Vec<Replaced>>,
+}
+
+/// How an operation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    Io,
+    Full,
+    ReadOnly,
+    /// Half of the bytes are written, the rest is not.
+    Short,
+}
+
+impl Failure {
+    fn error(self) -> io::Error {
+        io::Error::from_raw_os_error(match self {
+            Self::Io | Self::Short => 5,
+            Self::Full => 28,
+            Self::ReadOnly => 30,
+        })
+    }
+}
+
+/// What a write that was not synced replaced.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) file: File,
+    pub(super) offset: u64,
+    pub(super) before: Vec<u8>,
 }
 
 /// A disk without fsync (fast) and with faults.
@@ -53,12 +91,37 @@ impl FaultyDisk {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.lock().unwrap().is_dead { Err(eio()) } else { Ok(()) }
+        self.fate().map_or(Ok(()), |failure| Err(failure.error()))
+    }
+
+    /// Whether the next operation fails, and how.
+    fn fate(&self) -> Option<Failure> {
+        let mut faults = self.0.lock().unwrap();
+        let number = faults.operations;
+        faults.operations += 1;
+        let planned = faults
+            .plan
+            .filter(|(from, many, _)| number >= *from && number < from.saturating_add(*many));
+        faults.is_dead.then_some(Failure::Io).or(planned.map(|(_, _, failure)| failure))
+    }
+
+    /// Keeps what a write is about to replace, as long as somebody wants to know.
+    fn remember(&self, file: &File, length: usize, offset: u64) -> io::Result<()> {
+        let mut faults = self.0.lock().unwrap();
+        let Some(unsynced) = &mut faults.unsynced else { return Ok(()) };
+        let mut before = vec![0; length];
+        file.read_exact_at(&mut before, offset)?;
+        unsynced.push(Replaced { file: file.try_clone()?, offset, before });
+        Ok(())
     }
 }
 
 fn eio() -> io::Error {
-    io::Error::from_raw_os_error(5)
+    Failure::Io.error()
+}
+
+fn number_of(file: &File) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&file.metadata().unwrap())
 }
 
 impl Disk for FaultyDisk {
@@ -77,7 +140,13 @@ impl Disk for FaultyDisk {
     }
 
     fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.check()?;
+        if let Some(failure) = self.fate() {
+            if failure == Failure::Short {
+                file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+            }
+            return Err(failure.error());
+        }
+        self.remember(file, bytes.len(), offset)?;
         let failing = &mut self.0.lock().unwrap().failing_writes;
         if *failing > 0 {
             *failing -= 1;
@@ -86,12 +155,15 @@ impl Disk for FaultyDisk {
         file.write_all_at(bytes, offset)
     }
 
-    fn sync(&self, _file: &File) -> io::Result<()> {
+    fn sync(&self, file: &File) -> io::Result<()> {
         self.check()?;
-        let failing = &mut self.0.lock().unwrap().failing_syncs;
-        if *failing > 0 {
-            *failing -= 1;
+        let mut faults = self.0.lock().unwrap();
+        if faults.failing_syncs > 0 {
+            faults.failing_syncs -= 1;
             return Err(eio());
+        }
+        if let Some(unsynced) = &mut faults.unsynced {
+            unsynced.retain(|replaced| number_of(&replaced.file) != number_of(file));
         }
         Ok(())
     }
@@ -111,7 +183,12 @@ impl Disk for FaultyDisk {
 pub(super) struct Bench {
     pub(super) folder: TempDir,
     pub(super) disk: FaultyDisk,
+    /// The wall clock.
     pub(super) now_ms: Arc<AtomicI64>,
+    /// Milliseconds since boot.
+    pub(super) boot_ms: Arc<AtomicI64>,
+    /// Which boot it is.
+    pub(super) boot: u8,
     pub(super) config: JournalConfig,
 }
 
@@ -126,12 +203,17 @@ impl Bench {
             ..JournalConfig::default()
         };
         let now_ms = Arc::new(AtomicI64::new(1_770_000_000_000));
-        Self { folder: TempDir::new().unwrap(), disk: FaultyDisk::default(), now_ms, config }
+        let boot_ms = Arc::new(AtomicI64::new(5_000));
+        let folder = TempDir::new().unwrap();
+        Self { folder, disk: FaultyDisk::default(), now_ms, boot_ms, boot: 9, config }
     }
 
     pub(super) fn time(&self) -> TimeSource {
-        let now_ms = self.now_ms.clone();
-        TimeSource::new([9; 16], move || (now_ms.load(Ordering::Relaxed), 5_000))
+        let (now_ms, boot_ms) = (self.now_ms.clone(), self.boot_ms.clone());
+        TimeSource::new([self.boot; 16], move || {
+            let boot_ms = u64::try_from(boot_ms.load(Ordering::Relaxed)).unwrap();
+            (now_ms.load(Ordering::Relaxed), boot_ms)
+        })
     }
 
     pub(super) fn setting(&self) -> Setting {
@@ -153,6 +235,7 @@ impl Bench {
 
     pub(super) fn pass_days(&self, days: i64) {
         self.now_ms.fetch_add(days * 86_400_000, Ordering::Relaxed);
+        self.boot_ms.fetch_add(days * 86_400_000, Ordering::Relaxed);
     }
 
     /// Segment files by name.

@@ -94,10 +94,11 @@ fn ids_are_kept_for_days_and_for_a_number_whichever_is_more() {
         engine.report(&report(number, CommandState::Done)).unwrap();
     }
     engine.commit().unwrap();
-    let (config, now) = (engine.config.clone(), bench.time().wall_ms());
-    engine.state.prune_settled(&config, now);
+    let config = engine.config.clone();
+    engine.state.prune_settled(&config, engine.age().lived_ms);
     assert_eq!(engine.state.settled.len(), 10);
-    engine.state.prune_settled(&config, now + 31 * 86_400_000);
+    bench.pass_days(31);
+    engine.state.prune_settled(&config, engine.age().lived_ms);
     assert_eq!(engine.state.settled.len(), 4);
     assert!(engine.state.has_seen(id(10)) && !engine.state.has_seen(id(1)));
 }

@@ -5,6 +5,8 @@
 //! an error leaves open is told in [`LinkError::uncertain_bytes`]. USB takes its place
 //! as a further variant of [`Link`] and of the address.
 
+#[cfg(feature = "testing")]
+pub mod memory;
 mod serial;
 mod tcp;
 
@@ -53,6 +55,8 @@ impl LinkError {
 pub enum Link {
     Tcp(tcp::TcpLink),
     Serial(serial::SerialLink),
+    #[cfg(feature = "testing")]
+    Memory(memory::MemoryLink),
 }
 
 impl Link {
@@ -63,6 +67,8 @@ impl Link {
             Target::Serial { path, baud, flow } => {
                 serial::SerialLink::open(path, *baud, *flow).await.map(Self::Serial)
             }
+            #[cfg(feature = "testing")]
+            Target::Memory(plug) => memory::MemoryLink::open(plug).map(Self::Memory),
         }
     }
 
@@ -75,6 +81,8 @@ impl Link {
         match self {
             Self::Tcp(link) => link.step(out, wait).await,
             Self::Serial(link) => link.step(out, wait).await,
+            #[cfg(feature = "testing")]
+            Self::Memory(link) => link.step(out, wait).await,
         }
     }
 
@@ -84,6 +92,8 @@ impl Link {
         match self {
             Self::Tcp(_) => 0,
             Self::Serial(link) => link.in_flight(),
+            #[cfg(feature = "testing")]
+            Self::Memory(_) => 0,
         }
     }
 
@@ -94,6 +104,9 @@ impl Link {
         match self {
             Self::Tcp(link) => link.unsent(),
             Self::Serial(link) => link.unsent(),
+            // What was written is with the printer's own socket.
+            #[cfg(feature = "testing")]
+            Self::Memory(_) => Some(0),
         }
     }
 
@@ -102,6 +115,8 @@ impl Link {
         match self {
             Self::Tcp(link) => link.close().await,
             Self::Serial(link) => drop(link),
+            #[cfg(feature = "testing")]
+            Self::Memory(link) => drop(link),
         }
     }
 

@@ -1,12 +1,12 @@
 //! Challenge, Hello, Welcome, and what must hold between the heads before anything
-//! else is said. The rules are those of the table in `protocol/README.md`.
+//! else is said. The rules are those of the table in `docs/protocol.md`.
 
 use std::time::Duration;
 
 use fournil_protocol::frame::{Frame, Kind};
 use fournil_protocol::hello::{Challenge, DownHead, Hello, UpHead, Welcome, signed_bytes};
 use fournil_protocol::limits::{DOWN_WINDOW_BYTES, DOWN_WINDOW_COMMANDS, NONCE_BYTES};
-use fournil_protocol::{close, common_version};
+use fournil_protocol::{Versions, close};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -43,6 +43,7 @@ where
     };
     let (up, down) = terms.log.heads().await.map_err(|error| End::Journal(error.to_string()))?;
     let hello = hello(terms, &challenge, &up, down)?;
+    let version = hello.version;
     start(sink, &Frame::from(Kind::Hello(hello))).await?;
     timeout(ANSWER_TIMEOUT, sink.flush())
         .await
@@ -52,6 +53,10 @@ where
         Kind::Welcome(welcome) => welcome,
         other => return Err(unexpected("a welcome", &other)),
     };
+    if welcome.version != version {
+        let reason = format!("version {} was not chosen", welcome.version);
+        return Err(refused(close::VERSION, reason));
+    }
     let next_command = agree(&terms.log, &welcome, &up, down).await?;
     Ok(Agreed { welcome, up, next_command })
 }
@@ -88,7 +93,7 @@ fn hello<L: Log>(
         return Err(refused(close::MALFORMED, "the nonce has the wrong length".to_owned()));
     }
     let (min, max) = (challenge.version_min, challenge.version_max);
-    let version = common_version(min, max).ok_or_else(|| {
+    let version = terms.versions.highest_common(Versions { min, max }).ok_or_else(|| {
         refused(close::VERSION, format!("the cloud speaks {min} to {max}, this gateway does not"))
     })?;
     // Not held over a wait: whoever replaces it would wait too.
@@ -119,12 +124,6 @@ async fn agree<L: Log>(
     up: &UpHead,
     down: DownHead,
 ) -> Result<u64, End> {
-    if common_version(welcome.version, welcome.version).is_none() {
-        return Err(refused(
-            close::VERSION,
-            format!("version {} was not offered", welcome.version),
-        ));
-    }
     if welcome.up_epoch != up.epoch {
         return Err(refused(close::RESYNC, "the cloud follows another up log".to_owned()));
     }
@@ -177,6 +176,7 @@ fn unexpected(wanted: &str, got: &Kind) -> End {
         Kind::Goodbye(_) => "a goodbye",
         Kind::Inquiry(_) => "an inquiry",
         Kind::Standing(_) => "an answer to an inquiry",
+        Kind::Offer(_) | Kind::Grant(_) | Kind::Chunk(_) | Kind::Stop(_) => "a transfer",
     };
     refused(close::MALFORMED, format!("{wanted} was due and {got} came"))
 }

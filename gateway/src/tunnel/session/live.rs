@@ -6,18 +6,20 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use fournil_protocol::close;
 use fournil_protocol::command::Command;
 use fournil_protocol::frame::{Ack, Commands, Events, Frame, Kind, Ping, Pong};
-use fournil_protocol::hello::{Mode, Welcome};
 use fournil_protocol::limits::{
     DEAD_AFTER_TENTHS_OF_HEARTBEAT, DOWN_WINDOW_BYTES, DOWN_WINDOW_COMMANDS, HEARTBEAT_MS_DEFAULT,
+    TRANSFERS_OPEN_MAX,
 };
+use fournil_protocol::{VERSION_BULK, close};
 use prost::Message;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::bulk::Bulk;
 use super::greeting::Agreed;
+use super::welcome::{announce, seed_offset};
 use super::{End, Terms};
 use crate::i18n::say;
 use crate::journal::{AcceptError, Accepted, EventRun, UpError, UpMark};
@@ -26,21 +28,20 @@ use crate::tunnel::backoff::about;
 use crate::tunnel::log::Log;
 use crate::tunnel::metered::Meter;
 use crate::tunnel::offset::{Exchange, OffsetFilter};
-use crate::tunnel::state::Phase;
 use crate::tunnel::window::UpWindow;
 
 /// While commands keep coming, their acknowledgement waits at most this long, or
 /// until so many frames are in.
 const ACK_WAIT: Duration = Duration::from_millis(50);
 const ACK_FRAMES: u32 = 16;
+/// What is done at once is reported within this: the report goes first, and the cloud does not
+/// write two transactions before it knows.
+const REPORT_FIRST: Duration = Duration::from_millis(4);
 /// Between tries to record commands while the disk is full.
 const RETRY: Duration = Duration::from_secs(1);
 /// The cloud chooses the heartbeat, within reason.
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 const HEARTBEAT_MAX: Duration = Duration::from_mins(5);
-
-/// A welcome is late by its way here, a clock that was set is off by more.
-const OFFSET_STEP_MS: u64 = 5_000;
 
 /// Work of the journal that is under way.
 type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
@@ -75,6 +76,8 @@ pub(super) struct Live<'a, L> {
     unacked_bytes: usize,
     frames_unacked: u32,
     ack: Option<(u64, Instant)>,
+    /// `None` in a session of version 1.
+    bulk: Option<Bulk>,
     // Liveness and time.
     pong: Option<Pong>,
     ping_at: Instant,
@@ -92,6 +95,9 @@ impl<'a, L: Log> Live<'a, L> {
         }
         announce(terms, &welcome);
         seed_offset(terms, welcome.server_time_ms);
+        let takes = usize::try_from(welcome.transfers_max).unwrap_or(0).min(TRANSFERS_OPEN_MAX);
+        let bulk =
+            (welcome.version >= VERSION_BULK).then(|| Bulk::new(terms.uploads.clone(), takes));
         let to_ack = (welcome.up_durable != up.acked).then_some(welcome.up_durable);
         Self {
             terms,
@@ -116,6 +122,7 @@ impl<'a, L: Log> Live<'a, L> {
             unacked_bytes: 0,
             frames_unacked: 0,
             ack: None,
+            bulk,
             pong: None,
             // The first ping at once: the offset is wanted before the first event.
             ping_at: now,
@@ -127,6 +134,10 @@ impl<'a, L: Log> Live<'a, L> {
 
     pub(super) fn log_changes(&self) -> watch::Receiver<UpMark> {
         self.terms.log.changed()
+    }
+
+    pub(super) fn upload_changes(&self) -> watch::Receiver<()> {
+        self.terms.uploads.changed()
     }
 
     /// Tells the watchdog and the status page that the session moves.
@@ -146,6 +157,9 @@ impl<'a, L: Log> Live<'a, L> {
         if written.epoch != self.up_epoch {
             let reason = "a new up log began here".to_owned();
             return Err(End::Refused { code: close::RESYNC, reason });
+        }
+        if let Some(bulk) = &mut self.bulk {
+            bulk.look();
         }
         let log = &self.terms.log;
         let is_time = self.accept_again_at.is_none_or(|at| now >= at);
@@ -180,6 +194,7 @@ impl<'a, L: Log> Live<'a, L> {
     pub(super) async fn work_done(&mut self) -> Done {
         let accepting = self.accepting.as_mut().map(|(_, work)| work);
         tokio::select! {
+            biased;
             result = finished(accepting) => Done::Accepted(result),
             result = finished(self.acking.as_mut()) => Done::Acked(result),
             result = finished(self.reading.as_mut()) => Done::Read(result),
@@ -242,7 +257,8 @@ impl<'a, L: Log> Live<'a, L> {
         let due = self.ack.map_or(now + ACK_WAIT, |(_, due)| due);
         let is_burst_over = self.inbox.is_empty() || self.frames_unacked >= ACK_FRAMES;
         let is_due = is_burst_over || !is_taken_whole;
-        self.ack = Some((accepted.down_durable, if is_due { now } else { due }));
+        let soon = if is_taken_whole { now + REPORT_FIRST } else { now };
+        self.ack = Some((accepted.down_durable, if is_due { soon.min(due) } else { due }));
         Ok(())
     }
 
@@ -259,9 +275,19 @@ impl<'a, L: Log> Live<'a, L> {
         self.accept_again_at = Some(now + RETRY);
     }
 
-    /// The next frame for the socket: control first, events last.
+    /// The next frame for the socket: control first, then events, a chunk when nothing
+    /// else wants to leave.
     pub(super) fn next_frame(&mut self, now: Instant) -> Option<Frame> {
-        self.next_control(now).or_else(|| self.next_events()).map(Frame::from)
+        let kind = self
+            .next_control(now)
+            .or_else(|| self.bulk.as_mut()?.next_control(now))
+            .or_else(|| self.next_events())
+            .or_else(|| self.next_chunk(now));
+        kind.map(Frame::from)
+    }
+
+    fn next_chunk(&mut self, now: Instant) -> Option<Kind> {
+        if self.reading.is_some() { None } else { self.bulk.as_mut()?.next_chunk(now) }
     }
 
     fn next_control(&mut self, now: Instant) -> Option<Kind> {
@@ -318,15 +344,18 @@ impl<'a, L: Log> Live<'a, L> {
                 reason: goodbye.reason,
                 retry_after_ms: goodbye.retry_after_ms,
             }),
-            Some(
-                Kind::Challenge(_)
-                | Kind::Hello(_)
-                | Kind::Welcome(_)
-                | Kind::Events(_)
-                | Kind::Inquiry(_)
-                | Kind::Standing(_),
-            ) => Err(malformed("a frame that has no place after the welcome".to_owned())),
+            Some(kind) => self.hear_bulk(&kind, now),
         }
+    }
+
+    fn hear_bulk(&mut self, kind: &Kind, now: Instant) -> Result<(), End> {
+        match (&mut self.bulk, kind) {
+            (Some(bulk), Kind::Grant(grant)) => return bulk.hear_grant(grant, now),
+            (Some(bulk), Kind::Stop(stop)) => bulk.hear_stop(stop),
+            (Some(bulk), Kind::Offer(offer)) => bulk.refuse(offer),
+            _ => return Err(malformed("a frame that has no place after the welcome".to_owned())),
+        }
+        Ok(())
     }
 
     fn hear_ack(&mut self, ack: Ack) -> Result<(), End> {
@@ -376,14 +405,23 @@ impl<'a, L: Log> Live<'a, L> {
         let Some((t0_ms, sent)) = self.ping_out.take_if(|(t0_ms, _)| *t0_ms == pong.t0_ms) else {
             return;
         };
+        if let Some(bulk) = &mut self.bulk {
+            bulk.round_trip(now - sent);
+        }
         let exchange = Exchange {
             t0_ms,
             t1_ms: pong.t1_ms,
             t2_ms: pong.t2_ms,
             elapsed_ms: millis(now - sent),
         };
+        let wall_ms = (self.terms.ambient.wall_ms)();
+        if self.offset.note_clocks(wall_ms, millis(now - self.began)) {
+            // Set while the ping was out: the exchange tells of a clock that is gone. What was
+            // measured before goes by the time that passed, until the next ping.
+            return;
+        }
         if let Some(best) = self.offset.add(exchange) {
-            self.terms.cloud_offset.set_ms(best.offset_ms);
+            self.terms.cloud_offset.measured(best.offset_ms, wall_ms);
             self.terms.log.set_cloud_offset_ms(best.offset_ms);
             self.terms.state.send_modify(|state| {
                 state.cloud_offset_ms = Some(best.offset_ms);
@@ -418,38 +456,6 @@ async fn finished<T, E>(work: Option<&mut Work<T, E>>) -> Result<T, E> {
     match work {
         Some(work) => work.await,
         None => std::future::pending().await,
-    }
-}
-
-fn announce<L>(terms: &Terms<L>, welcome: &Welcome) {
-    let is_restricted = welcome.mode != Mode::Normal as i32;
-    let now_ms = (terms.ambient.wall_ms)();
-    terms.state.send_modify(|state| {
-        state.phase = Phase::Connected;
-        state.since_ms = now_ms;
-        state.next_try_ms = None;
-        state.sessions += 1;
-        state.is_restricted = is_restricted;
-    });
-    tracing::info!(
-        tunnel.generation = welcome.session_generation,
-        tunnel.up_durable = welcome.up_durable,
-        tunnel.down_resume_from = welcome.down_resume_from,
-        tunnel.is_restricted = is_restricted,
-        "session begins"
-    );
-}
-
-/// Deadlines are judged by the cloud's time before the first pong has measured it. What
-/// was measured before is better, unless a clock was set in the meantime.
-fn seed_offset<L>(terms: &Terms<L>, server_time_ms: i64) {
-    if server_time_ms <= 0 {
-        return;
-    }
-    let seed_ms = server_time_ms.saturating_sub((terms.ambient.wall_ms)());
-    let is_news = terms.cloud_offset.ms().is_none_or(|ms| ms.abs_diff(seed_ms) > OFFSET_STEP_MS);
-    if is_news {
-        terms.cloud_offset.set_ms(seed_ms);
     }
 }
 

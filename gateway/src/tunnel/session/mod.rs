@@ -4,17 +4,19 @@
 //! never waits. At most one frame is in the socket at any time, so control frames
 //! never stand behind more than one frame of events.
 
+mod bulk;
 mod greeting;
 mod live;
 #[cfg(test)]
 mod tests;
+mod welcome;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::close;
 use fournil_protocol::frame::{Frame, Goodbye, Kind};
+use fournil_protocol::{Versions, close};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,7 +30,9 @@ use super::ambient::Ambient;
 use super::identity::Identity;
 use super::log::Log;
 use super::metered::{Meter, Metered};
+use super::reasons::sentence;
 use super::state::TunnelState;
+use super::uploads::Uploads;
 use crate::i18n::say;
 use crate::seam::{CloudOffset, Job};
 use crate::supervise::Pulse;
@@ -36,6 +40,8 @@ use live::Live;
 
 /// Time for a last frame to leave.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one frame to leave. The least of lines carries the longest frame in less.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// A session that does not even turn its loop for so long is stuck.
 const PROGRESS_MAX: Duration = Duration::from_secs(90);
 
@@ -57,6 +63,10 @@ pub struct Terms<L> {
     pub cloud_offset: CloudOffset,
     pub state: watch::Sender<TunnelState>,
     pub pulse: Pulse,
+    /// The protocol versions spoken here.
+    pub versions: Versions,
+    /// What waits to go up in chunks.
+    pub uploads: Uploads,
 }
 
 /// Why a session ended.
@@ -65,10 +75,22 @@ pub enum End {
     #[error("{}", say("tunnel-end-stopped", &[]))]
     Stopped,
     /// The cloud ended it on purpose.
-    #[error("{}", say(goodbye(*.code), &[("code", .code), ("reason", .reason)]))]
+    #[error(
+        "{}",
+        say(
+            "tunnel-end-goodbye",
+            &[("sentence", &sentence(*.code)), ("code", .code), ("reason", .reason)]
+        )
+    )]
     Goodbye { code: u16, reason: String, retry_after_ms: u32 },
     /// We ended it, and told the cloud why.
-    #[error("{}", say("tunnel-end-refused", &[("code", .code), ("reason", .reason)]))]
+    #[error(
+        "{}",
+        say(
+            "tunnel-end-refused",
+            &[("sentence", &sentence(*.code)), ("code", .code), ("reason", .reason)]
+        )
+    )]
     Refused { code: u16, reason: String },
     #[error("{}", say("tunnel-end-silent", &[]))]
     Silent,
@@ -76,18 +98,6 @@ pub enum End {
     Cut(String),
     #[error("{}", say("tunnel-end-journal", &[("why", .0)]))]
     Journal(String),
-}
-
-/// The text of a session the cloud ended; some say what a person can do.
-const fn goodbye(code: u16) -> &'static str {
-    match code {
-        close::REVOKED => "tunnel-end-revoked",
-        close::UNKNOWN_KEY => "tunnel-end-unknown-key",
-        close::CLONE => "tunnel-end-clone",
-        close::VERSION => "tunnel-end-version",
-        close::SUSPENDED => "tunnel-end-suspended",
-        _ => "tunnel-end-goodbye",
-    }
 }
 
 /// A session that is over.
@@ -114,6 +124,7 @@ where
     let meter = socket.get_ref().meter();
     let (mut sink, mut stream) = socket.split();
     let greeted = tokio::select! {
+        biased;
         greeted = greeting::greet(&mut sink, &mut stream, terms) => greeted,
         () = stop.cancelled() => Err(End::Stopped),
     };
@@ -145,36 +156,52 @@ where
     L: Log,
 {
     let mut changed = live.log_changes();
-    let mut is_flushed = true;
+    let mut uploads = live.upload_changes();
+    let mut leaving_since: Option<Instant> = None;
     loop {
         live.note_progress(PROGRESS_MAX, meter);
         let written = *changed.borrow_and_update();
         if let Err(end) = live.begin_work(written, Instant::now()) {
             return end;
         }
-        if is_flushed && let Some(frame) = live.next_frame(Instant::now()) {
+        if leaving_since.is_none()
+            && let Some(frame) = live.next_frame(Instant::now())
+        {
             if let Err(end) = start(sink, &frame).await {
                 return end;
             }
-            is_flushed = false;
+            leaving_since = Some(Instant::now());
         }
-        let wake = live.next_wake(meter.heard_at(), is_flushed);
+        let stuck_at = leaving_since.map(|since| since + SEND_TIMEOUT);
+        let wake = live.next_wake(meter.heard_at(), leaving_since.is_none());
+        // In this order, always: what comes first lives on what comes later (the journal's
+        // work on frames and new events, a flush on both), so nothing is starved, and a
+        // session replays from a seed.
         let turn = tokio::select! {
+            biased;
             () = stop.cancelled() => Err(End::Stopped),
-            flushed = sink.flush(), if !is_flushed => {
-                is_flushed = true;
+            flushed = sink.flush(), if leaving_since.is_some() => {
+                leaving_since = None;
                 flushed.map_err(|error| cut(&error))
+            }
+            done = live.work_done() => live.take(done, Instant::now()),
+            changed = changed.changed() => {
+                changed.map_err(|_| End::Journal(say("tunnel-journal-stopped", &[])))
             }
             message = stream.next() => match heard(message) {
                 Ok(Some(frame)) => live.hear(frame, Instant::now()),
                 Ok(None) => Ok(()),
                 Err(end) => Err(end),
             },
-            done = live.work_done() => live.take(done, Instant::now()),
-            changed = changed.changed() => {
-                changed.map_err(|_| End::Journal(say("tunnel-journal-stopped", &[])))
+            // The session itself holds the sender.
+            _ = uploads.changed() => Ok(()),
+            () = sleep_until(stuck_at.map_or(wake, |stuck_at| wake.min(stuck_at))) => {
+                let now = Instant::now();
+                match stuck_at {
+                    Some(stuck_at) if now >= stuck_at => Err(slow()),
+                    _ => live.check_silence(meter.heard_at(), now),
+                }
             }
-            () = sleep_until(wake) => live.check_silence(meter.heard_at(), Instant::now()),
         };
         if let Err(end) = turn {
             return end;
@@ -216,6 +243,11 @@ fn heard(message: Option<Result<Message, Error>>) -> Result<Option<Frame>, End> 
         }),
         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
     }
+}
+
+/// It may be talking still, and takes nothing.
+fn slow() -> End {
+    End::Refused { code: close::SLOW_CONSUMER, reason: "the cloud does not read".to_owned() }
 }
 
 fn cut(error: &Error) -> End {

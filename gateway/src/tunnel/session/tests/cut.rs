@@ -16,6 +16,7 @@ fn cloud_bytes() -> Vec<Vec<u8>> {
         up_window_events: 256,
         up_window_bytes: 262_144,
         mode: 0,
+        transfers_max: 0,
     };
     let challenge =
         Challenge { nonce: vec![5; 32], version_min: 1, version_max: 1, server_time_ms: NOW_MS };

@@ -59,3 +59,28 @@ async fn the_gateway_pings_each_heartbeat_and_learns_the_offset() {
     assert_eq!(cloud.state.borrow().cloud_offset_ms, Some(5_000));
     assert_eq!(log.0.state.lock().unwrap().offset_ms, Some(5_000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cloud_that_talks_and_does_not_read_is_given_up() {
+    let log = MemoryLog::with_events(0);
+    let mut cloud = meet(&log).await;
+    cloud.welcome(|welcome| welcome.up_window_bytes = 4 << 20).await;
+    let event = vec![7; 16 * 1024];
+    log.0.state.lock().unwrap().events.extend(std::iter::repeat_n(event, 40));
+    log.0.changed.send_replace(UpMark { epoch: EPOCH, last: 40 });
+    let welcomed = Instant::now();
+    let ended = loop {
+        // It is heard all the time.
+        tokio::select! {
+            ended = &mut cloud.session => break ended.unwrap(),
+            () = tokio::time::sleep(Duration::from_secs(5)) => {
+                let frame = Frame::from(Kind::Ping(Ping { t0_ms: 1 })).encode_bytes().unwrap();
+                let _ = cloud.socket.send(Message::Binary(frame.into())).await;
+            }
+        }
+    };
+    let why = ended.why.to_string();
+    assert!(matches!(ended.why, End::Refused { code: close::SLOW_CONSUMER, .. }), "{why}");
+    let waited = welcomed.elapsed().as_secs();
+    assert!((30..40).contains(&waited), "given up after {waited} s");
+}

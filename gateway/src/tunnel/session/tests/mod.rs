@@ -1,5 +1,6 @@
 //! The session against a cloud that speaks frame by frame over a pipe, on paused time.
 
+mod bulk;
 mod cut;
 mod liveness;
 
@@ -154,11 +155,17 @@ impl Log for MemoryLog {
         &self,
         from_seq: u64,
         events_max: usize,
-        _bytes_max: usize,
+        bytes_max: usize,
     ) -> Result<EventRun, RecordError> {
         let state = self.0.state.lock().unwrap();
         let from = usize::try_from(from_seq - 1).unwrap();
-        let events = state.events.iter().skip(from).take(events_max).cloned().collect();
+        let mut bytes = 0;
+        let fits = |event: &&Vec<u8>| {
+            bytes += event.len();
+            bytes <= bytes_max || bytes == event.len()
+        };
+        let from_there = state.events.iter().skip(from).take(events_max);
+        let events = from_there.take_while(fits).cloned().collect();
         Ok(EventRun { epoch: EPOCH, first_seq: from_seq, events })
     }
 
@@ -180,9 +187,16 @@ struct Cloud {
     state: watch::Receiver<TunnelState>,
     offset: CloudOffset,
     public_key: Vec<u8>,
+    /// The newest version this cloud speaks.
+    version: u32,
+    uploads: Uploads,
 }
 
 async fn meet(log: &MemoryLog) -> Cloud {
+    meet_with(log, Uploads::default()).await
+}
+
+async fn meet_with(log: &MemoryLog, uploads: Uploads) -> Cloud {
     let folder = tempfile::tempdir().unwrap();
     let key = PendingKey::take_up(folder.path()).unwrap();
     let enrolled = Enrolled {
@@ -211,6 +225,8 @@ async fn meet(log: &MemoryLog) -> Cloud {
         cloud_offset: offset.clone(),
         state: state_out,
         pulse: Pulse::new(Duration::from_secs(1)),
+        versions: Versions::BUILT,
+        uploads: uploads.clone(),
     };
     let stop = CancellationToken::new();
     let config = Some(crate::tunnel::connect::socket_config());
@@ -218,7 +234,7 @@ async fn meet(log: &MemoryLog) -> Cloud {
     let socket = WebSocketStream::from_raw_socket(theirs, Role::Server, config).await;
     let token = stop.clone();
     let session = tokio::spawn(async move { run(client, &terms, &token).await });
-    Cloud { socket, session, jobs, stop, state, offset, public_key }
+    Cloud { socket, session, jobs, stop, state, offset, public_key, version: 1, uploads }
 }
 
 impl Cloud {
@@ -248,12 +264,12 @@ impl Cloud {
         let challenge = Challenge {
             nonce: nonce.clone(),
             version_min: 1,
-            version_max: 1,
+            version_max: self.version,
             server_time_ms: NOW_MS,
         };
         self.say(Kind::Challenge(challenge)).await;
         let Some(Kind::Hello(hello)) = self.hear().await else { panic!("no hello") };
-        let signed = signed_bytes(1, "cloud.example", &nonce, &hello.gateway_id);
+        let signed = signed_bytes(hello.version, "cloud.example", &nonce, &hello.gateway_id);
         let key = &ring::signature::ED25519;
         ring::signature::UnparsedPublicKey::new(key, &self.public_key)
             .verify(&signed, &hello.signature)
@@ -264,7 +280,7 @@ impl Cloud {
     async fn welcome(&mut self, change: impl FnOnce(&mut Welcome)) -> Hello {
         let hello = self.hello().await;
         let mut welcome = Welcome {
-            version: 1,
+            version: hello.version,
             session_generation: 1,
             up_epoch: hello.up.epoch,
             up_durable: hello.up.acked,
@@ -275,6 +291,7 @@ impl Cloud {
             up_window_events: 256,
             up_window_bytes: 262_144,
             mode: 0,
+            transfers_max: 0,
         };
         change(&mut welcome);
         self.say(Kind::Welcome(welcome)).await;

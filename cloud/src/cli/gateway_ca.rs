@@ -1,0 +1,172 @@
+//! `fournil-cloud gateway-ca`: a small authority for client certificates of gateways.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{Fault, database, out, user};
+use crate::config::Config;
+use crate::db::Actor;
+use crate::gateways::enrol;
+use crate::i18n::{Catalogue, Message};
+use crate::time::{DEFAULT_ZONE, TimeSource, french_minute};
+use crate::web::{ClientAuthority, Issued};
+
+/// A year, and a month to renew it in.
+const DAYS_DEFAULT: u16 = 395;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GatewayCa {
+    /// Makes the authority; one that is there stays.
+    #[command(after_help = "Example:\n  fournil-cloud gateway-ca init")]
+    Init,
+    /// Issues a certificate and its key to a gateway.
+    #[command(after_help = "Example:\n  fournil-cloud gateway-ca issue --gateway Comptoir --out .")]
+    Issue(Issue),
+    /// Shows what was issued.
+    #[command(after_help = "Example:\n  fournil-cloud gateway-ca list --json")]
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revokes a certificate.
+    #[command(after_help = "Example:\n  fournil-cloud gateway-ca revoke 4f0c…")]
+    Revoke {
+        /// Its serial number, as `list` shows it.
+        serial: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Issue {
+    /// Identifier or name of the gateway.
+    #[arg(long)]
+    gateway: String,
+    /// The company's name; not needed while there is only one.
+    #[arg(long)]
+    company: Option<String>,
+    /// How many days it is good.
+    #[arg(long, default_value_t = DAYS_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    days: u16,
+    /// Folder for the two files.
+    #[arg(long, default_value = ".")]
+    out: PathBuf,
+}
+
+pub(super) async fn run(config: &Config, command: GatewayCa) -> Result<(), Fault> {
+    let authority = ClientAuthority::at(config.tunnel.client_ca_dir.clone());
+    let now = TimeSource::system().now();
+    if !matches!(command, GatewayCa::Init) && !authority.certificate_file().exists() {
+        let folder = config.tunnel.client_ca_dir.display();
+        return Err(Message::new("cli-no-gateway-ca").with("folder", folder).into());
+    }
+    match command {
+        GatewayCa::Init => {
+            authority.init(now)?;
+            let file = authority.certificate_file();
+            say(&Message::new("cli-gateway-ca-made").with("file", file.display()))
+        }
+        GatewayCa::Issue(asked) => issue(config, &authority, &asked, now).await,
+        GatewayCa::List { json } => list(&authority, json),
+        GatewayCa::Revoke { serial } => {
+            let id = if authority.revoke(&serial, now)? {
+                return say(&Message::new("cli-gateway-ca-revoked").with("serial", serial));
+            } else {
+                "cli-gateway-ca-unknown"
+            };
+            Err(Message::new(id).with("serial", serial).into())
+        }
+    }
+}
+
+async fn issue(
+    config: &Config,
+    authority: &ClientAuthority,
+    asked: &Issue,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let holder = match Uuid::parse_str(&asked.gateway) {
+        Ok(holder) => holder,
+        Err(_) => find(config, asked).await?,
+    };
+    let (cert_file, key_file) = (
+        asked.out.join(format!("gateway-{holder}.pem")),
+        asked.out.join(format!("gateway-{holder}.key")),
+    );
+    let fresh = authority.issue(holder, asked.days, now)?;
+    write(&key_file, &fresh.key, 0o600)?;
+    write(&cert_file, &fresh.certificate, 0o644)?;
+    let told = Message::new("cli-gateway-ca-issued")
+        .with("serial", fresh.issued.serial)
+        .with("holder", holder)
+        .with("until", french_minute(fresh.issued.until, DEFAULT_ZONE))
+        .with("certificate", cert_file.display())
+        .with("key", key_file.display());
+    say(&told)
+}
+
+/// The gateway of that name.
+async fn find(config: &Config, asked: &Issue) -> Result<Uuid, Fault> {
+    let db = database::pool(config)?;
+    let company = user::company(&db, asked.company.as_deref()).await?;
+    let mut act = db.begin(&Actor::system(company, "fournil-cloud gateway-ca")).await?;
+    let found = enrol::find_by_name(&mut act, &asked.gateway).await?;
+    found.ok_or_else(|| {
+        Message::new("cli-gateway-ca-which").with("name", asked.gateway.clone()).into()
+    })
+}
+
+fn list(authority: &ClientAuthority, as_json: bool) -> Result<(), Fault> {
+    let all = authority.list()?;
+    if as_json {
+        let lines: Vec<_> = all.iter().map(line).collect();
+        return Ok(out::json(&json!({ "certificates": lines }))?);
+    }
+    if all.is_empty() {
+        return say(&Message::new("cli-gateway-ca-none"));
+    }
+    for issued in all {
+        let told = Message::new("cli-gateway-ca-line")
+            .with("serial", issued.serial)
+            .with("holder", issued.holder.map_or_else(|| "?".to_owned(), |id| id.to_string()))
+            .with("until", french_minute(issued.until, DEFAULT_ZONE))
+            .with("state", if issued.is_revoked { "revoked" } else { "good" });
+        say(&told)?;
+    }
+    Ok(())
+}
+
+fn line(issued: &Issued) -> serde_json::Value {
+    json!({
+        "serial": issued.serial,
+        "gateway_id": issued.holder,
+        "until": issued.until.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "revoked": issued.is_revoked,
+    })
+}
+
+/// A file that is there is somebody's: it is not written over.
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), Fault> {
+    let written = || -> io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    written().map_err(|error| {
+        let message = Message::new("cli-gateway-ca-out").with("file", path.display());
+        message.with("cause", error).into()
+    })
+}
+
+fn say(message: &Message) -> Result<(), Fault> {
+    let texts = Catalogue::load().map_err(anyhow::Error::new)?.in_language("fr");
+    out::line(&texts.say(message));
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! How sessions end and when the gateway is welcome again, and what a session passes over.
+
+use fournil_protocol::close;
+
+use super::sessions::print_body;
+use super::*;
+
+#[tokio::test]
+async fn too_many_at_once_are_told_when_to_come_back_each_a_little_later() {
+    let world = World::new().await;
+    let options = HubOptions {
+        db: world.test.db.clone(),
+        time: TimeSource::system(),
+        public_name: PUBLIC_NAME.into(),
+        node: "node-2".into(),
+        heartbeat: HubOptions::HEARTBEAT,
+        versions: Versions::BUILT,
+        handshakes_per_s: 1,
+        stop: world.stop.clone(),
+    };
+    let hub = Hub::new(options, Arc::new(Ingest));
+    let mut first = World::dial_node(&hub);
+    let welcome = first.greet(&world.key, world.gateway_id, hello(7, 0)).await;
+    assert!(welcome.is_ok(), "{welcome:?}");
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let mut shop = World::dial_node(&hub);
+        let goodbye = shop.goodbye().await;
+        assert_eq!(goodbye.code, u32::from(close::OVERLOAD));
+        told.push(goodbye.retry_after_ms);
+    }
+    assert!(told[0] >= 1_000, "{told:?}");
+    assert!(told.is_sorted_by(|one, next| one + 500 < *next), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_stops_gives_each_gateway_its_turn() {
+    let world = World::new().await;
+    let (other, key) = enrolled(&world.test, "Atelier").await;
+    let (mut one, _) = world.connect(hello(7, 0)).await;
+    let mut two = world.dial();
+    two.greet(&key, other, hello(8, 0)).await.expect("welcome");
+    world.stop.cancel();
+    let goodbyes = [one.goodbye().await, two.goodbye().await];
+    let codes = goodbyes.each_ref().map(|goodbye| goodbye.code);
+    assert_eq!(codes, [u32::from(close::DRAIN); 2]);
+    let mut turns = goodbyes.map(|goodbye| goodbye.retry_after_ms);
+    turns.sort_unstable();
+    assert_eq!(turns, [1_000, 1_002], "500 in a second");
+    let mut late = world.dial();
+    let goodbye = late.goodbye().await;
+    assert_eq!((goodbye.code, goodbye.retry_after_ms), (u32::from(close::DRAIN), 1_000));
+}
+
+#[tokio::test]
+async fn what_a_newer_gateway_says_is_passed_over() {
+    let world = World::new().await;
+    let (mut shop, welcome) = world.connect(hello(7, 9)).await;
+    assert_eq!((welcome.version, welcome.transfers_max), (1, 0));
+    let printing = world.ask(print_body(), None).await;
+    assert_eq!(shop.next_commands().await.len(), 1);
+    shop.confirm(1).await;
+    world.await_state(printing, "delivered").await;
+    // A frame of field 500, a report in a state nobody knows yet.
+    let unknown = vec![0xa2, 0x1f, 3, 1, 2, 3];
+    shop.line().await.send(Message::binary(unknown)).await.expect("sent");
+    let told = Body::CommandReport(CommandReport {
+        command_id: printing.as_bytes().to_vec(),
+        state: 77,
+        ..CommandReport::default()
+    });
+    shop.send(Kind::Events(Events { epoch: 7, events: vec![event(1, told)] })).await;
+    shop.await_up_ack(1).await;
+    assert_eq!(world.state(printing).await.0, "delivered");
+}
+
+#[tokio::test]
+async fn a_version_that_was_not_offered_is_refused() {
+    let world = World::new().await;
+    for version in [3, 99] {
+        let mut shop = world.dial();
+        let refused =
+            shop.greet(&world.key, world.gateway_id, Hello { version, ..hello(7, 0) }).await;
+        let goodbye = refused.expect_err("refused");
+        assert_eq!(goodbye.code, u32::from(close::VERSION), "{version}");
+    }
+}
