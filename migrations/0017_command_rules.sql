@@ -175,7 +175,7 @@ drop function command_may_pass(text, text);
 create or replace function gateways_look(wanted uuid[])
 returns table (
     company_id uuid, gateway_id uuid, gateway_state text, gateway_mode text, generation bigint,
-    has_queued boolean
+    has_queued boolean, is_rotation_asked boolean
 )
 language sql stable security definer set search_path = public
 as $$
@@ -183,7 +183,8 @@ as $$
            exists(select from commands c
                   where c.company_id = g.company_id and c.gateway_id = g.gateway_id
                     and c.state = 'queued'
-                    and (c.not_before is null or c.not_before <= now()))
+                    and (c.not_before is null or c.not_before <= now())),
+           coalesce(g.rotation = 'asked', false)
     from gateways g
     where g.gateway_id = any(wanted)
 $$;

@@ -205,6 +205,16 @@ async fn a_new_configuration_changes_what_it_names_and_nothing_else() {
     // The level of the log is another one since.
     shop.gateway.wait_for_line("DEBUG", PATIENCE).await.unwrap();
     shop.wire.cut();
+    // With one printer left a receipt need not name it.
+    let (caisse, _) = printers.split_once("[[printer]]").unwrap_or((printers, ""));
+    let last = format!(
+        "{state}\n[cloud]\nurl = \"https://localhost:{}\"\n[[printer]]{caisse}",
+        shop.address.port()
+    );
+    write_config(shop.dir.path(), &last);
+    signal(&shop.gateway, Signal::HUP);
+    shop.gateway.wait_for_line("bureau arrêté", PATIENCE).await.unwrap();
+    assert_eq!(devices(&shop).await, ["caisse"]);
     let mut till = Till::open(shop.owner().await.unwrap()).await.unwrap();
     let good = till.plenty().unwrap();
     let sale = till.sale_of_one(Uuid::now_v7(), &good);

@@ -87,11 +87,7 @@ pub async fn run(
         .context("le nom de ce démarrage est illisible (/proc/sys/kernel/random/boot_id)")?;
     let boot_id = time.boot_id();
     let gateway_id = identity.enrolled.gateway_id;
-    let (journal, opened, aside) = open_journal(&config, time, gateway_id).await?;
-    report_opening(&opened);
-    if let Some(folder) = aside {
-        report_set_aside(&journal, &folder).await;
-    }
+    let (journal, opened) = take_up_journal(&config, time, gateway_id).await?;
     // Before the tunnel brings new ones.
     let stale = stale_drawers(&journal).await?;
     let ambient = Ambient::system();
@@ -150,12 +146,30 @@ pub async fn run(
         }
     });
     let ended = ended.await;
+    close(&journal).await;
+    Ok(ended?)
+}
+
+async fn close(journal: &Journal) {
     match timeout(CLOSE_TIMEOUT, journal.close()).await {
         Ok(Ok(())) => tracing::info!("gateway stops"),
         Ok(Err(error)) => tracing::warn!(%error, "the journal did not close in good order"),
         Err(_) => tracing::warn!("the journal did not close in time"),
     }
-    Ok(ended?)
+}
+
+/// Opens the journal of this gateway and says what was found.
+async fn take_up_journal(
+    config: &Config,
+    time: TimeSource,
+    gateway_id: Uuid,
+) -> anyhow::Result<(Journal, Opened)> {
+    let (journal, opened, aside) = open_journal(config, time, gateway_id).await?;
+    report_opening(&opened);
+    if let Some(folder) = aside {
+        report_set_aside(&journal, &folder).await;
+    }
+    Ok((journal, opened))
 }
 
 /// Opens the journal of this gateway; gives also where that of another one went.

@@ -99,6 +99,6 @@ pub(super) fn idle_bytes(carried: u64, seconds: u32) -> anyhow::Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn megabytes(bytes: u64) -> f64 {
+pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 use fournil_gateway::journal::{Journal, JournalConfig, TimeSource};
 use fournil_protocol::event::{Body, Punch};
 
-use super::{megabytes, milliseconds, row};
+use super::gateway::megabytes;
+use super::{milliseconds, row};
 
 const RECORDS: usize = 2_000;
 const BATCH: usize = 500;

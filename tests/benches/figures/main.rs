@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fournil_tests::world::cluster::Cluster;
-use fournil_tests::world::daemon::binary;
 use fournil_tests::world::house::{House, drawers};
 use fournil_tests::world::shop::Shop;
 use fournil_tests::world::thin::{Line, ThinLine};

@@ -10,6 +10,7 @@ use fournil_cloud::time::TimeSource;
 use fournil_gateway::tunnel::connect::ConnectError;
 use fournil_gateway::tunnel::metered::Metered;
 use fournil_gateway::tunnel::{Dial, Dialled};
+use fournil_protocol::Versions;
 use fournil_protocol::event::{Body, Stamp};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -102,6 +103,8 @@ impl Cloud {
             public_name: PUBLIC_NAME.to_owned(),
             node: node.name.clone(),
             heartbeat: HubOptions::HEARTBEAT,
+            handshakes_per_s: HubOptions::HANDSHAKES_PER_S,
+            versions: Versions::BUILT,
             stop: stop.clone(),
         };
         let way =

@@ -25,9 +25,6 @@ pub const NAV: &[NavItem] = &[NavItem {
 /// The area's routes.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    let show = [show::routes(), bundles::routes(), keys::routes()];
-    [[enrolment::routes(), actions::routes()].concat(), show.concat()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let shown = [show::routes(), bundles::routes(), keys::routes()];
+    shown.into_iter().chain([enrolment::routes(), actions::routes()]).flatten().collect()
 }

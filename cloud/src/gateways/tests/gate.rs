@@ -26,7 +26,14 @@ fn signed(key: &Ed25519KeyPair, gateway_id: Uuid, nonce: &[u8]) -> Hello {
 async fn said(gate: &Gate, db: &Db, peer: &str, hello: &Hello) -> Option<(u16, u32)> {
     let caller = Caller::from(peer);
     let now = TimeSource::system().now();
-    let asked = Asked { caller: &caller, public_name: PUBLIC_NAME, nonce: &[9; 32], hello, now };
+    let asked = Asked {
+        caller: &caller,
+        versions: fournil_protocol::Versions::BUILT,
+        public_name: PUBLIC_NAME,
+        nonce: &[9; 32],
+        hello,
+        now,
+    };
     gate.identify(db, &asked).await.err().map(|end| (end.code, end.retry_after_ms))
 }
 

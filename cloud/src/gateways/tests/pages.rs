@@ -317,7 +317,7 @@ async fn certificates_whose_end_is_near_are_told_of() {
     let mut act = db.begin(&world.identity().actor()).await.expect("act");
     let until = in_days(6).timestamp_millis();
     let health = Health { server_certificate_until_ms: Some(until), ..Health::default() };
-    crate::gateways::record_health(&mut act, world.gateway_id, &health).await.expect("told");
+    crate::gateways::record_health(&mut act, world.gateway_id, &health, None).await.expect("told");
     act.commit().await.expect("commit");
     for path in ["/gateways".to_owned(), format!("/gateways/{}", world.gateway_id)] {
         let shown = owner.page(&path).await;
