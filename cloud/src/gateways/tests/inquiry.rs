@@ -9,13 +9,18 @@ use super::*;
 impl World {
     /// Asks as `key`, with the nonce as `nonce` turns it.
     async fn inquire(&self, key: &Ed25519KeyPair, nonce: fn(&[u8]) -> Vec<u8>) -> Standing {
-        match self.ask(key, 1, nonce).await {
+        match self.inquire_with(key, 1, nonce).await {
             Kind::Standing(standing) => standing,
             other => panic!("no answer: {other:?}"),
         }
     }
 
-    async fn ask(&self, key: &Ed25519KeyPair, version: u32, nonce: fn(&[u8]) -> Vec<u8>) -> Kind {
+    async fn inquire_with(
+        &self,
+        key: &Ed25519KeyPair,
+        version: u32,
+        nonce: fn(&[u8]) -> Vec<u8>,
+    ) -> Kind {
         let mut shop = self.dial();
         let Some(Kind::Challenge(challenge)) = shop.next().await else { panic!("no challenge") };
         let gateway_id = self.gateway_id.as_bytes().to_vec();
@@ -67,7 +72,7 @@ async fn inquiries_are_held_to_the_versions_spoken_and_cost_what_a_hello_costs()
     let world = World::new().await;
     let versions = fournil_protocol::Versions::BUILT;
     for (version, code) in [(versions.max, 0), (versions.max + 1, close::VERSION)] {
-        let answer = world.ask(&world.key, version, inquiry_nonce).await;
+        let answer = world.inquire_with(&world.key, version, inquiry_nonce).await;
         let Kind::Standing(standing) = answer else { panic!("no answer: {answer:?}") };
         assert_eq!(standing.code, u32::from(code));
     }
@@ -76,7 +81,7 @@ async fn inquiries_are_held_to_the_versions_spoken_and_cost_what_a_hello_costs()
     let goodbye = loop {
         tries += 1;
         assert!(tries < 30, "nobody tires of a stranger");
-        match world.ask(&stranger, 1, inquiry_nonce).await {
+        match world.inquire_with(&stranger, 1, inquiry_nonce).await {
             Kind::Goodbye(goodbye) => break goodbye,
             Kind::Standing(standing) => assert_eq!(standing.code, u32::from(close::UNKNOWN_KEY)),
             other => panic!("no answer: {other:?}"),
