@@ -35,6 +35,7 @@ alter table commands
             when 'read_clock' then policy = 'repeatable'
             when 'read_status' then policy = 'repeatable'
             when 'cancel' then policy = 'repeatable'
+            when 'diagnostics' then policy = 'repeatable'
             else true
         end),
     -- What may happen once at most must not happen late.

@@ -144,7 +144,7 @@ impl Pair {
             device: "",
             title: "",
             body,
-            not_after: None,
+            not_after: Some(act.now() + chrono::TimeDelta::minutes(1)),
             source_kind: "test",
             source_id,
             purpose: "test",

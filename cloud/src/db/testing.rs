@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use uuid::Uuid;
 
-use super::{Actor, CompanyId, Db, DbOptions, migrate};
+use super::{Actor, CompanyId, Db, DbError, DbOptions, migrate};
 
 /// Where the cluster is.
 pub const URL_VARIABLE: &str = "FOURNIL_TEST_DATABASE_URL";
@@ -49,6 +49,12 @@ impl TestDb {
     pub fn actor(&self) -> Actor {
         Actor::system(self.company, "test")
     }
+}
+
+/// The error of a database that cannot be reached.
+#[must_use]
+pub fn away() -> DbError {
+    DbError::Unavailable(sqlx::Error::PoolTimedOut)
 }
 
 async fn fresh_copy(cluster: &PgConnectOptions) -> anyhow::Result<String> {

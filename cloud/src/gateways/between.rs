@@ -33,5 +33,5 @@ where
         between.run(storing);
     }
     between.after().await?;
-    result.unwrap_or_else(|| Err(DbError::from(sqlx::Error::WorkerCrashed).into()))
+    result.unwrap_or_else(|| Err(crate::db::testing::away().into()))
 }

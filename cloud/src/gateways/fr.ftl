@@ -179,6 +179,7 @@ gateways-close-resync = Les deux journaux étaient à comparer : la session a re
 gateways-close-overload = Trop de passerelles se connectaient à la fois : celle-ci revient d'elle-même.
 gateways-close-malformed = Un message était illisible : mettez à jour la passerelle et le serveur si cela se répète.
 gateways-close-unavailable = Rien ne pouvait être enregistré à ce moment : rien n'est perdu, la passerelle réessaie.
+gateways-close-rotate = La passerelle change sa clé : reconnexion automatique.
 gateways-close-revoked = La passerelle a été révoquée.
 gateways-close-unknown-key = La clé de la machine n'est pas connue : enrôlez-la de nouveau.
 gateways-close-clone = Deux machines utilisent la même identité : enrôlez l'une des deux de nouveau.

@@ -83,6 +83,7 @@ pub(super) fn close_text(code: Option<u16>) -> Message {
         Some(close::OVERLOAD) => "gateways-close-overload",
         Some(close::MALFORMED) => "gateways-close-malformed",
         Some(close::UNAVAILABLE) => "gateways-close-unavailable",
+        Some(close::ROTATE) => "gateways-close-rotate",
         Some(close::REVOKED) => "gateways-close-revoked",
         Some(close::UNKNOWN_KEY) => "gateways-close-unknown-key",
         Some(close::CLONE) => "gateways-close-clone",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use fournil_cloud::db::testing::TestDb;
+use fournil_cloud::db::testing::{TestDb, away};
 use fournil_cloud::db::{Db, DbError, DbOptions};
 use fournil_cloud::gateways::between::{Between, Passing};
 use tokio::runtime::{Builder, Runtime};
@@ -113,10 +113,6 @@ impl Way {
         sleep(Duration::from_micros(micros)).await;
         if self.trouble.is_away.load(Ordering::Relaxed) { Err(away()) } else { Ok(()) }
     }
-}
-
-fn away() -> DbError {
-    DbError::Unavailable(sqlx::Error::PoolTimedOut)
 }
 
 impl Between for Way {
