@@ -66,6 +66,25 @@ async fn an_inquiry_of_a_stranger_or_a_revoked_gateway_is_told_what_a_hello_woul
     assert_eq!(standing.code, u32::from(close::REVOKED));
 }
 
+/// No transaction asks about the key again behind an inquiry, as one does behind a Hello.
+#[tokio::test]
+async fn an_inquiry_is_not_answered_from_memory() {
+    let world = World::new().await;
+    assert_eq!(world.inquire(&world.key, inquiry_nonce).await.code, 0);
+    // Behind the hub's back: no hint makes it forget.
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    sqlx::query!(
+        "update gateway_keys set state = 'revoked' where gateway_id = $1",
+        world.gateway_id
+    )
+    .execute(act.connection())
+    .await
+    .expect("revoked");
+    act.commit().await.expect("commit");
+    let standing = world.inquire(&world.key, inquiry_nonce).await;
+    assert_eq!(standing.code, u32::from(close::UNKNOWN_KEY));
+}
+
 /// The gate that stands before a session stands before the question too.
 #[tokio::test]
 async fn inquiries_are_held_to_the_versions_spoken_and_cost_what_a_hello_costs() {
