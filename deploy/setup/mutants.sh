@@ -16,30 +16,35 @@ export FOURNIL_TEST_DATABASE_URL SQLX_OFFLINE=true RUST_BACKTRACE=0
 export FOURNIL_SIM_SCHEDULES=${SCHEDULES:-300} FOURNIL_SIM_FAILURES=1
 survivors=0
 
+rm -rf "$copy"
+mkdir -p "$copy"
+git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$copy"
+
 # mutant NAME FILE PERL [FILE PERL]...: each PERL expression must change its file.
 mutant() {
-    local name=$1
+    local name=$1 files=()
     shift
-    rm -rf "$copy"
-    mkdir -p "$copy"
-    git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$copy"
     while [ $# -gt 0 ]; do
-        cp "$copy/$1" "$copy/$1.before"
+        files+=("$1")
         perl -0pi -e "$2" "$copy/$1"
-        if cmp -s "$copy/$1" "$copy/$1.before"; then
+        if cmp -s "$copy/$1" "$root/$1"; then
             echo "fournil: le mutant « $name » ne trouve plus sa place dans $1 : mettez deploy/setup/mutants.sh à jour." >&2
             exit 1
         fi
-        rm "$copy/$1.before"
         shift 2
     done
-    (cd "$copy" && cargo test --quiet -p fournil-tests --test sim --no-run 2>&1 | grep -E '^error' -A9 && exit 1 || true)
+    if ! (cd "$copy" && cargo test --quiet -p fournil-tests --test sim --no-run); then
+        echo "fournil: le mutant « $name » ne se compile pas." >&2
+        exit 1
+    fi
     if out=$(cd "$copy" && cargo test --quiet -p fournil-tests --test sim 2>&1); then
         echo "SURVIVED  $name"
         survivors=$((survivors + 1))
     else
         echo "red       $name: $(grep -m1 '^seed ' <<<"$out" || tail -3 <<<"$out")"
     fi
+    # With a new date, so that it is built again.
+    for file in "${files[@]}"; do cp "$root/$file" "$copy/$file"; done
 }
 
 mutant "ack before commit" cloud/src/gateways/session.rs \

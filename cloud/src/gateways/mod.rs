@@ -31,6 +31,7 @@ mod reasons;
 pub mod rotate;
 mod session;
 mod sql;
+mod warnings;
 mod wire;
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::health::add_cloud_notice;
-use super::model::{Kind, Policy, Reported, State, overdue_since};
+use super::model::{Kind, Policy, Reported, State};
 use super::sql;
 use super::sql::outbox::SourceCommand;
+use super::warnings::overdue_since;
 use crate::db::{Act, CompanyId, DbError, Scope};
 
 /// The hint that wakes whoever holds the gateway: something was queued.

@@ -27,7 +27,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureS
 use uuid::Uuid;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::tls::{self, TlsError};
+use super::pem::{self, TlsError};
 
 const CA_DAYS: i64 = 3_650;
 const URN: &str = "urn:uuid:";
@@ -91,13 +91,13 @@ impl ClientAuthority {
             fs::create_dir_all(&folder).map_err(file_error(&folder))?;
         }
         let (ca_file, ca_key_file) = (self.certificate_file(), self.dir.join("ca.key"));
-        if !tls::has_authority(&ca_file, &ca_key_file)? {
+        if !pem::has_authority(&ca_file, &ca_key_file)? {
             let key = KeyPair::generate()?;
             let mut params = params();
             let until = now + TimeDelta::days(CA_DAYS);
-            tls::set_validity(&mut params, now - TimeDelta::days(1), until);
-            tls::write(&ca_key_file, &key.serialize_pem(), 0o600)?;
-            tls::write(&ca_file, &params.self_signed(&key)?.pem(), 0o644)?;
+            pem::set_validity(&mut params, now - TimeDelta::days(1), until);
+            pem::write(&ca_key_file, &key.serialize_pem(), 0o600)?;
+            pem::write(&ca_file, &params.self_signed(&key)?.pem(), 0o644)?;
         }
         self.write_revoked(now)
     }
@@ -116,7 +116,7 @@ impl ClientAuthority {
         let urn = format!("{URN}{holder}");
         params.subject_alt_names = vec![SanType::URI(urn.as_str().try_into()?)];
         params.serial_number = Some(SerialNumber::from_slice(&serial));
-        tls::set_validity(
+        pem::set_validity(
             &mut params,
             now - TimeDelta::days(1),
             now + TimeDelta::days(days.into()),
@@ -126,7 +126,7 @@ impl ClientAuthority {
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &authority)?;
         let serial = HEXLOWER.encode(&serial);
-        tls::write(&self.file(&serial, false), &certificate.pem(), 0o644)?;
+        pem::write(&self.file(&serial, false), &certificate.pem(), 0o644)?;
         let read = Read::of(certificate.der());
         let issued = Issued {
             serial,
@@ -153,7 +153,7 @@ impl ClientAuthority {
                     path: path.clone(),
                     what: "it holds no certificate".to_owned(),
                 };
-                let chain = tls::chain(&path)?;
+                let chain = pem::chain(&path)?;
                 let read = chain.first().and_then(Read::of).ok_or_else(what)?;
                 let serial = serial.to_owned();
                 let (holder, until) = (read.holder, read.until);
@@ -185,7 +185,7 @@ impl ClientAuthority {
     fn write_revoked(&self, now: DateTime<Utc>) -> Result<(), TlsError> {
         // Looked at for what is in it, not for its age: its own end is as far as the authority's.
         let mut dates = CertificateParams::default();
-        tls::set_validity(&mut dates, now - TimeDelta::days(1), now + TimeDelta::days(CA_DAYS));
+        pem::set_validity(&mut dates, now - TimeDelta::days(1), now + TimeDelta::days(CA_DAYS));
         let revoked = self.list()?.into_iter().filter(|issued| issued.is_revoked);
         let serials = revoked.filter_map(|issued| HEXLOWER.decode(issued.serial.as_bytes()).ok());
         let revoked_certs = serials.map(|serial| RevokedCertParams {
@@ -202,14 +202,14 @@ impl ClientAuthority {
             revoked_certs: revoked_certs.collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        tls::write(&self.dir.join("crl.pem"), &list.signed_by(&self.issuer()?)?.pem()?, 0o644)
+        pem::write(&self.dir.join("crl.pem"), &list.signed_by(&self.issuer()?)?.pem()?, 0o644)
     }
 
     fn issuer(&self) -> Result<Issuer<'static, KeyPair>, TlsError> {
         let file = self.dir.join("ca.key");
         let content =
             |what: rcgen::Error| TlsError::Content { path: file.clone(), what: what.to_string() };
-        let pem = String::from_utf8_lossy(&tls::bytes(&file)?).into_owned();
+        let pem = String::from_utf8_lossy(&pem::bytes(&file)?).into_owned();
         Ok(Issuer::new(params(), KeyPair::from_pem(&pem).map_err(content)?))
     }
 
@@ -251,7 +251,7 @@ impl Read {
             GeneralName::URI(uri) => Uuid::parse_str(uri.strip_prefix(URN)?).ok(),
             _ => None,
         });
-        Some(Self { holder, until: tls::end_of(der)? })
+        Some(Self { holder, until: pem::end_of(der)? })
     }
 }
 
@@ -267,7 +267,7 @@ pub struct ClientVerifier {
 impl ClientVerifier {
     /// Reads the authority; it must have been made.
     pub fn load(authority: ClientAuthority) -> Result<Arc<Self>, TlsError> {
-        let provider = tls::provider();
+        let provider = pem::provider();
         let current = Self::read(&authority, &provider)?;
         let hints = current.root_hint_subjects().to_vec();
         Ok(Arc::new(Self { authority, provider, hints, current: RwLock::new(current) }))
@@ -283,8 +283,8 @@ impl ClientVerifier {
     /// When the authority itself ends.
     #[must_use]
     pub fn until(&self) -> Option<DateTime<Utc>> {
-        let chain = tls::chain(&self.authority.certificate_file()).ok()?;
-        chain.iter().filter_map(tls::end_of).min()
+        let chain = pem::chain(&self.authority.certificate_file()).ok()?;
+        chain.iter().filter_map(pem::end_of).min()
     }
 
     fn read(
@@ -292,12 +292,12 @@ impl ClientVerifier {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         let mut roots = RootCertStore::empty();
-        for certificate in tls::chain(&authority.certificate_file())? {
+        for certificate in pem::chain(&authority.certificate_file())? {
             roots.add(certificate)?;
         }
         let file = authority.dir.join("crl.pem");
         let lists: Result<Vec<_>, _> =
-            CertificateRevocationListDer::pem_slice_iter(&tls::bytes(&file)?).collect();
+            CertificateRevocationListDer::pem_slice_iter(&pem::bytes(&file)?).collect();
         let content = |what: String| TlsError::Content { path: file.clone(), what };
         let lists = lists.map_err(|error| content(error.to_string()))?;
         let roots = Arc::new(roots);

@@ -20,6 +20,7 @@ mod listen;
 mod metrics;
 mod page;
 mod peer;
+mod pem;
 mod rate;
 mod request;
 mod response;
@@ -42,6 +43,7 @@ pub use listen::Listener;
 pub use metrics::Metrics;
 pub use page::{NavItem, Page};
 pub use peer::{Network, NetworkError, Proxies, caller};
+pub use pem::TlsError;
 pub use rate::{Allowance, RateLimits};
 pub use request::{Peer, Request};
 pub use response::Response;
@@ -50,4 +52,4 @@ pub use session::{Known, Looked, Permission, Session, Sessions};
 pub use table::{
     Access, BODY_BYTES_MAX, Method, RateClass, Route, Table, TableError, delete, get, post, put,
 };
-pub use tls::{Certificate, CertificateSource, TlsError, local_names};
+pub use tls::{Certificate, CertificateSource, local_names};

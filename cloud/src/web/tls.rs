@@ -6,30 +6,28 @@
 //! trust; its key (0600) never leaves the folder.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose,
 };
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::clients::ClientVerifier;
+use super::pem::{TlsError, bytes, chain, end_of, has_authority, provider, set_validity, write};
 
 const CA_DAYS: i64 = 3_650;
 /// Under the 398 days that browsers take.
@@ -49,23 +47,6 @@ pub enum CertificateSource {
         dir: PathBuf,
         names: Vec<String>,
     },
-}
-
-/// What went wrong with which file.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("{} cannot be read or written", .path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("{} is no usable PEM: {what}", .path.display())]
-    Content { path: PathBuf, what: String },
-    /// One file of the authority without the other: making both anew would give the shops
-    /// an authority that nobody trusts.
-    #[error("{} is missing beside {}", .missing.display(), .present.display())]
-    HalfAuthority { missing: PathBuf, present: PathBuf },
-    #[error("a certificate could not be made")]
-    Made(#[from] rcgen::Error),
-    #[error("TLS refuses the certificate or key")]
-    Refused(#[from] rustls::Error),
 }
 
 /// The certificate in use; may be changed while serving.
@@ -176,28 +157,6 @@ fn from_files(
     Ok(CertifiedKey::from_der(chain, key_der, provider)?)
 }
 
-/// The one TLS provider: another one is a change of this line.
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-/// When a certificate ends; `None` for bytes that are none.
-pub(super) fn end_of(der: &CertificateDer<'_>) -> Option<DateTime<Utc>> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    DateTime::from_timestamp_secs(certificate.validity().not_after.timestamp())
-}
-
-pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
-}
-
-pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let content = |what: String| TlsError::Content { path: path.to_owned(), what };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes(path)?).collect();
-    let chain = chain.map_err(|e| content(e.to_string()))?;
-    if chain.is_empty() { Err(content("it holds no certificate".to_owned())) } else { Ok(chain) }
-}
-
 /// Makes the authority and the certificate where they are missing, near their end, or
 /// for other names; gives the files of chain and key.
 fn ensure(
@@ -239,22 +198,6 @@ fn ensure(
     Ok((cert_file, key_file))
 }
 
-/// True when the authority is there, false when nothing of it is.
-pub(super) fn has_authority(ca_file: &Path, ca_key_file: &Path) -> Result<bool, TlsError> {
-    let is_there = |path: &Path| {
-        path.try_exists().map_err(|source| TlsError::File { path: path.to_owned(), source })
-    };
-    let half = |missing: &Path, present: &Path| {
-        Err(TlsError::HalfAuthority { missing: missing.to_owned(), present: present.to_owned() })
-    };
-    match (is_there(ca_file)?, is_there(ca_key_file)?) {
-        (true, true) => Ok(true),
-        (false, false) => Ok(false),
-        (true, false) => half(ca_key_file, ca_file),
-        (false, true) => half(ca_file, ca_key_file),
-    }
-}
-
 /// The same each time: a certificate's issuer must be the authority's subject to the byte.
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
@@ -288,36 +231,6 @@ fn is_good(
     from_files(cert_file, key_file, provider).is_ok() && names.iter().all(holds)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "months and days are below 32")]
-pub(super) fn set_validity(
-    params: &mut CertificateParams,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-) {
-    params.not_before = date_time_ymd(from.year(), from.month() as u8, from.day() as u8);
-    params.not_after = date_time_ymd(until.year(), until.month() as u8, until.day() as u8);
-}
-
-/// Writes beside and moves into place, so that a reader never sees half a file. What a
-/// crash left beside is taken away first: a key written into it would be readable by
-/// whoever may read that. The rights are widened only when the file is whole.
-pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), TlsError> {
-    let beside = path.with_extension("new");
-    let written = || {
-        match fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    written().map_err(|source| TlsError::File { path: path.to_owned(), source })
-}
-
 /// The names every private certificate carries beside the public one.
 #[must_use]
 pub fn local_names(public_name: &str, more: &[String]) -> Vec<String> {
@@ -335,6 +248,8 @@ pub fn local_names(public_name: &str, more: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::time::instant;
 
@@ -343,7 +258,7 @@ mod tests {
     }
 
     fn verifies(dir: &Path, name: &str, at: DateTime<Utc>) -> bool {
-        let provider = Arc::new(ring::default_provider());
+        let provider = provider();
         let (ca, cert) = (dir.join("ca.pem"), dir.join("server.pem"));
         // `is_good` asks about a month later.
         let at = at - TimeDelta::days(RENEW_DAYS);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::MANAGE;
-use super::show::read_gateway;
+use super::parts::read_gateway;
 use super::views::{GatewayView, too_late};
 use crate::db::{Act, Begun, DbError};
 use crate::gateways::enrol;

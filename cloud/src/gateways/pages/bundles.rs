@@ -4,7 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::show::{nothing_new, read_gateway};
+use super::parts::{nothing_new, read_gateway};
 use super::views::{self, BundleView, GatewayView, mark_of};
 use super::{MANAGE, VIEW};
 use crate::db::Scope;

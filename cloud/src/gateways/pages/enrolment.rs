@@ -6,7 +6,7 @@ use fournil_protocol::limits::ENROL_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::show::read_gateway;
+use super::parts::read_gateway;
 use super::views::{At, GatewayView, at};
 use super::{MANAGE, VIEW};
 use crate::db::Begun;

@@ -5,7 +5,7 @@ use fournil_protocol::limits::ENROL_BYTES_MAX;
 use fournil_protocol::rotate::{ChallengeAnswer, ChallengeRequest, RotateRefusal, RotateRequest};
 use uuid::Uuid;
 
-use super::show::read_gateway;
+use super::parts::read_gateway;
 use super::{MANAGE, VIEW};
 use crate::db::Begun;
 use crate::gateways::rotate::{self, RotateError};

@@ -4,6 +4,7 @@ mod actions;
 mod bundles;
 mod enrolment;
 mod keys;
+mod parts;
 mod show;
 mod views;
 

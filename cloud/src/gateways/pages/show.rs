@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::VIEW;
 use super::bundles::{self, BundleList};
+use super::parts::{nothing_new, read_gateway, read_gateways};
 use super::views::{
     self, CommandView, ExpiryView, GatewayView, KeyView, NoticeView, StepView, mark_of,
 };
@@ -167,23 +168,6 @@ async fn command(request: Request) -> Result<Response> {
     Response::html(&CommandPage { page, gateway, steps })
 }
 
-/// The gateway the path names; 404 when the company has none of that id.
-pub(super) async fn read_gateway(request: &Request) -> Result<GatewayView> {
-    let gateway_id: Uuid = request.param("gateway_id")?;
-    let mut found = read_gateways(request, Some(gateway_id)).await?;
-    found.pop().ok_or(Error::NotFound)
-}
-
-async fn read_gateways(request: &Request, only: Option<Uuid>) -> Result<Vec<GatewayView>> {
-    let company = request.company()?;
-    let mut scope = request.app().db.read(company).await?;
-    let rows = lists::gateways(scope.connection(), company, only).await?;
-    let devices = lists::devices(scope.connection(), company, only).await?;
-    let texts = request.texts();
-    let now = request.app().time.now();
-    Ok(rows.iter().map(|row| views::gateway(row, &devices, now, &texts)).collect())
-}
-
 /// What is to be said of the certificates this cloud serves.
 async fn read_served(request: &Request) -> Result<Vec<ExpiryView>> {
     let mut scope = request.app().db.read(request.company()?).await?;
@@ -223,8 +207,4 @@ async fn read_commands(
         is_newest: before.is_none(),
         commands: views,
     })
-}
-
-pub(super) fn nothing_new() -> Response {
-    Response::text(String::new()).with_status(204)
 }

@@ -8,11 +8,12 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
-use crate::gateways::model::{ClockState, Expiry, Kind, State, clock_state, overdue_since};
+use crate::gateways::model::{Kind, State};
 use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::bundles::BundleLine;
 use crate::gateways::sql::keys::KeyLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
+use crate::gateways::warnings::{ClockState, Expiry, clock_state, overdue_since};
 use crate::i18n::{Message, Texts};
 use crate::time;
 
