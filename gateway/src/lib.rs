@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod i18n;
 pub mod journal;
 pub mod logs;
 pub mod printer;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fournil_gateway::cli::{self, Cli};
+use fournil_gateway::i18n::say;
 
 const THREADS: usize = 2;
 /// Enough for the deepest call, and half of the default.
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            cli::complain(&anyhow::Error::from(error).context("le programme ne démarre pas"));
+            cli::complain(&anyhow::Error::from(error).context(say("cli-cannot-start", &[])));
             return ExitCode::FAILURE;
         }
     };

@@ -66,8 +66,8 @@ pub struct Chunk {
 pub struct Stop {
     #[prost(bytes = "vec", tag = "1")]
     pub transfer_id: Vec<u8>,
-    /// Machine word: [`crate::words::CANCELLED`], [`crate::words::DEADLINE_PASSED`], or one
-    /// of those that begin with `transfer-`.
+    /// Machine word: `cancelled`, `deadline-passed`, or one of those that begin with
+    /// `transfer-`.
     #[prost(string, tag = "2")]
     pub reason: String,
 }

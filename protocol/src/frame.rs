@@ -18,7 +18,7 @@ use crate::limits::{
 /// does not know: such a frame is skipped, not an error.
 #[derive(Clone, PartialEq, Message)]
 pub struct Frame {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21")]
     pub kind: Option<Kind>,
 }
 
@@ -43,7 +43,7 @@ pub enum Kind {
     Pong(Pong),
     #[prost(message, tag = "9")]
     Goodbye(Goodbye),
-    // From version 2 on; never sent in a session of version 1.
+    /// From version 2 on, as the three that follow; never sent in a session of version 1.
     #[prost(message, tag = "10")]
     Offer(Offer),
     #[prost(message, tag = "11")]
@@ -52,6 +52,10 @@ pub enum Kind {
     Chunk(Chunk),
     #[prost(message, tag = "13")]
     Stop(Stop),
+    #[prost(message, tag = "20")]
+    Inquiry(Inquiry),
+    #[prost(message, tag = "21")]
+    Standing(Standing),
 }
 
 /// A contiguous run of the gateway's up log.
@@ -117,6 +121,38 @@ pub struct Goodbye {
     /// How long to stay away; 0 leaves it to the gateway's own backoff.
     #[prost(uint32, tag = "3")]
     pub retry_after_ms: u32,
+}
+
+/// From the gateway instead of Hello: is my key known? No session begins, nothing is
+/// written, and a session that is open goes on. The cloud answers [`Standing`] and closes.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Inquiry {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// UUID in 16 bytes, given at enrolment.
+    #[prost(bytes = "vec", tag = "2")]
+    pub gateway_id: Vec<u8>,
+    /// Ed25519 over [`crate::hello::signed_bytes`] with
+    /// [`crate::hello::inquiry_nonce`] for the nonce: no Hello can be made of it.
+    #[prost(bytes = "vec", tag = "3")]
+    pub signature: Vec<u8>,
+    /// The server name the gateway dialled and verified by TLS.
+    #[prost(string, tag = "4")]
+    pub server_name: String,
+}
+
+/// The answer to an [`Inquiry`].
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Standing {
+    /// 0 when a Hello with this key would be heard, else the close code it would get.
+    #[prost(uint32, tag = "1")]
+    pub code: u32,
+    /// A sentence for a person.
+    #[prost(string, tag = "2")]
+    pub reason: String,
+    /// The name this cloud expects to be signed for.
+    #[prost(string, tag = "3")]
+    pub server_name: String,
 }
 
 /// Why bytes are not a frame.

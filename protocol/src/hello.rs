@@ -139,6 +139,12 @@ pub enum Mode {
     Draining = 2,
 }
 
+/// What stands for the nonce in the signature of an inquiry, so that it is no Hello's.
+#[must_use]
+pub fn inquiry_nonce(nonce: &[u8]) -> Vec<u8> {
+    [nonce, b"inquiry"].concat()
+}
+
 /// The bytes a gateway signs: bound to the purpose, the version, the server it
 /// verified, the fresh nonce and its own name, so no signature serves twice or elsewhere.
 #[must_use]

@@ -43,6 +43,10 @@ pub const VERSION_BULK: u32 = 2;
 /// The WebSocket subprotocol offered and required on `/gateway/v1`.
 pub const SUBPROTOCOL: &str = "fournil.gateway.v1";
 
+/// What the cloud says, with HTTP 403, to a gateway that brings no client certificate where
+/// one is required.
+pub const CERTIFICATE_NEEDED: &str = "a client certificate is needed here";
+
 /// The versions one end speaks, without a gap. An end may speak fewer than its build does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {

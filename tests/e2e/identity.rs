@@ -79,6 +79,14 @@ async fn a_key_that_others_may_read_keeps_the_gateway_from_starting() {
     assert!(err.contains("chmod 600") && err.lines().count() == 1, "{err}");
 }
 
+/// What the doctor says of one check.
+async fn doctor(shop: &Shop, check: &str) -> String {
+    let (_, out, err) = shop.gateway_command(&["doctor", "--json"]).await.unwrap();
+    let told: Vec<serde_json::Value> = serde_json::from_str(&out).expect(&err);
+    let found = told.iter().find(|one| one["check"] == check).expect("told");
+    found["code"].as_str().expect("a code").to_owned()
+}
+
 #[tokio::test]
 async fn where_certificates_are_required_a_gateway_comes_in_with_its_own_only() {
     let mut shop = Shop::open().await.unwrap();
@@ -107,6 +115,7 @@ async fn where_certificates_are_required_a_gateway_comes_in_with_its_own_only() 
     shop.cloud.restart().unwrap();
     shop.cloud.wait_for_line("ready:", PATIENCE).await.unwrap();
     shop.gateway.wait_for_line("a client certificate is needed", PATIENCE).await.unwrap();
+    assert_eq!(doctor(&shop, "protocol").await, "client-certificate-refused");
 
     shop.gateway.stop(PATIENCE).await.unwrap();
     append(
@@ -126,6 +135,7 @@ async fn where_certificates_are_required_a_gateway_comes_in_with_its_own_only() 
     )
     .await
     .unwrap();
+    assert_eq!(doctor(&shop, "cloud").await, "known", "it brings the certificate too");
 
     let (_, out, _) =
         run(cloud_spec(&folder, &["gateway-ca", "list", "--json"]).unwrap()).await.unwrap();

@@ -208,12 +208,15 @@ async fn a_new_configuration_changes_what_it_names_and_nothing_else() {
     // With one printer left a receipt need not name it.
     let (caisse, _) = printers.split_once("[[printer]]").unwrap_or((printers, ""));
     let last = format!(
-        "{state}\n[cloud]\nurl = \"https://localhost:{}\"\n[[printer]]{caisse}",
+        "{state}\n[identity]\nrotate_every_days = 7\n[cloud]\nurl = \"https://localhost:{}\"\n\
+         [[printer]]{caisse}",
         shop.address.port()
     );
     write_config(shop.dir.path(), &last);
     signal(&shop.gateway, Signal::HUP);
     shop.gateway.wait_for_line("bureau arrêté", PATIENCE).await.unwrap();
+    let line = shop.gateway.wait_for_line("relancez le service", PATIENCE).await.unwrap();
+    assert!(line.contains("identity") && !line.contains("journal"), "{line}");
     assert_eq!(devices(&shop).await, ["caisse"]);
     let mut till = Till::open(shop.owner().await.unwrap()).await.unwrap();
     let good = till.plenty().unwrap();

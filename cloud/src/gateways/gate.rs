@@ -26,6 +26,8 @@ use crate::web::{Allowance, ClientCertificate, RateLimits, caller};
 const FAILURES: Allowance = Allowance { burst: 10, refill_ms: 30_000 };
 /// Look-ups for the sake of one gateway whose signature did not fit what is kept.
 const LOOKUPS: Allowance = Allowance { burst: 3, refill_ms: 5_000 };
+/// The state of a gateway that never comes back.
+const REVOKED: &str = "revoked";
 /// Gateways whose keys are kept; past it they are looked up again.
 const KEPT_MAX: usize = 50_000;
 
@@ -106,6 +108,10 @@ impl Gate {
             return Err(self.failed(asked, unknown()));
         };
         let kept = self.kept(gateway_id);
+        if kept.as_ref().is_some_and(|kept| kept.row.state == REVOKED) {
+            // For good: there is nothing to look up, however often it asks.
+            return Err(self.failed(asked, revoked()));
+        }
         let is_stale = kept.as_ref().is_some_and(|kept| kept.is_stale);
         let proven = kept.and_then(|kept| judge(asked, gateway_id, &kept.row).ok());
         match proven {
@@ -127,6 +133,14 @@ impl Gate {
             }
             Err(end) => Err(self.failed(asked, end)),
         }
+    }
+
+    /// The same, and asks the database again whatever is kept: for an answer that no
+    /// transaction stands behind.
+    pub(super) async fn identify_anew(&self, db: &Db, asked: &Asked<'_>) -> Result<Proven, End> {
+        let proven = self.identify(db, asked).await?;
+        self.note_change(proven.identity.gateway_id);
+        self.identify(db, asked).await
     }
 
     /// A look-up is paid for by the address, and by the gateway it is about; the first after
@@ -185,8 +199,8 @@ impl Gate {
 }
 
 fn judge(asked: &Asked<'_>, gateway_id: Uuid, row: &HelloRow) -> Result<Proven, End> {
-    if row.state == "revoked" {
-        return Err(End::of(close::REVOKED, "this gateway was revoked"));
+    if row.state == REVOKED {
+        return Err(revoked());
     }
     let Asked { public_name, nonce, hello, .. } = *asked;
     let signed = hello::signed_bytes(hello.version, public_name, nonce, &hello.gateway_id);
@@ -215,6 +229,10 @@ fn judge(asked: &Asked<'_>, gateway_id: Uuid, row: &HelloRow) -> Result<Proven, 
 
 fn lookups_of(gateway_id: Uuid) -> String {
     format!("gateway:{gateway_id}")
+}
+
+fn revoked() -> End {
+    End::of(close::REVOKED, "this gateway was revoked")
 }
 
 fn unknown() -> End {

@@ -21,6 +21,7 @@ pub mod enrol;
 mod gate;
 mod health;
 mod hub;
+mod inquiry;
 mod intake;
 mod lease;
 mod model;

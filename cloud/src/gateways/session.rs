@@ -21,10 +21,10 @@ use super::bulk;
 use super::end::{End, Ended, Ending};
 use super::gate::{Asked, Caller, Proven};
 use super::hub::{Held, Hub};
-use super::intake;
 use super::lease::{self, Room};
 use super::model::Identity;
-use super::wire::{Socket, Wire, read_frame};
+use super::wire::{Opening, Socket, Wire, read_frame};
+use super::{inquiry, intake};
 
 /// How long the far side may take for its Hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,9 +86,15 @@ async fn converse<S: Socket>(
         server_time_ms: hub.now_ms(),
     }))
     .await?;
-    let hello = timeout(HELLO_TIMEOUT, wire.hello())
+    let opening = timeout(HELLO_TIMEOUT, wire.opening())
         .await
         .map_err(|_| End::of(close::HEARTBEAT_LOST, "no Hello in time"))??;
+    let hello = match opening {
+        Opening::Hello(hello) => hello,
+        Opening::Inquiry(inquiry) => {
+            return Err(inquiry::answer(hub, wire, caller, &nonce, inquiry).await?);
+        }
+    };
     let asked = Asked {
         caller,
         versions: hub.versions(),

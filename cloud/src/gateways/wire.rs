@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use fournil_protocol::close;
-use fournil_protocol::frame::{Events, Frame, Goodbye, Kind};
+use fournil_protocol::frame::{Events, Frame, Goodbye, Inquiry, Kind};
 use fournil_protocol::hello::Hello;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use prost::Message as _;
@@ -34,6 +34,12 @@ impl<S> Socket for S where
         + Unpin
         + Send
 {
+}
+
+/// What a gateway may begin with.
+pub(super) enum Opening {
+    Hello(Hello),
+    Inquiry(Inquiry),
 }
 
 /// The socket, frame by frame.
@@ -92,12 +98,13 @@ impl<S: Socket> Wire<S> {
         }
     }
 
-    pub(super) async fn hello(&mut self) -> Result<Hello, End> {
+    pub(super) async fn opening(&mut self) -> Result<Opening, End> {
         loop {
             let message = self.next().await?;
             match read_frame(message)?.map(|frame| frame.kind) {
                 None => {}
-                Some(Some(Kind::Hello(hello))) => return Ok(hello),
+                Some(Some(Kind::Hello(hello))) => return Ok(Opening::Hello(hello)),
+                Some(Some(Kind::Inquiry(inquiry))) => return Ok(Opening::Inquiry(inquiry)),
                 Some(_) => return Err(End::of(close::MALFORMED, "the first frame must be Hello")),
             }
         }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use fournil_protocol::SUBPROTOCOL;
 use fournil_protocol::limits::FRAME_BYTES_MAX;
+use fournil_protocol::{CERTIFICATE_NEEDED, SUBPROTOCOL};
 use futures_util::future::BoxFuture;
 use hyper::header::{
     CONNECTION, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, UPGRADE,
@@ -192,7 +192,7 @@ impl Upgrades {
         };
         let certificate = brought.and_then(|brought| brought.0);
         if self.needs_client_certificate && certificate.is_none() {
-            return refusal(StatusCode::FORBIDDEN, "a client certificate is needed here");
+            return refusal(StatusCode::FORBIDDEN, CERTIFICATE_NEEDED);
         }
         let (Some(upgrade), Some(seat)) = (upgrade, seat) else {
             return refusal(StatusCode::UPGRADE_REQUIRED, "this connection cannot be upgraded");

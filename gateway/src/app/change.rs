@@ -151,6 +151,8 @@ impl Running {
         let old = &self.config;
         let sections = [
             ("state_dir", old.state_dir != new.state_dir),
+            ("language", old.language != new.language),
+            ("identity", old.identity != new.identity),
             ("journal", old.journal != new.journal),
             ("log.format", old.log.format != new.log.format),
         ];
@@ -161,6 +163,8 @@ impl Running {
     fn keep_what_stays(&mut self, new: Config) {
         let old = std::mem::replace(&mut self.config, new);
         self.config.state_dir = old.state_dir;
+        self.config.language = old.language;
+        self.config.identity = old.identity;
         self.config.journal = old.journal;
         self.config.log.format = old.log.format;
     }

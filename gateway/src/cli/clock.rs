@@ -14,6 +14,7 @@ use crate::clock::{
     ClientError, CommKey, Device, Dump, DumpOptions, Session, Target, Timeouts, read_device,
     read_dump, with_offset,
 };
+use crate::i18n::{Given, say};
 
 /// Events waiting to be printed; when full, the clock waits.
 const EVENTS_MAX: usize = 64;
@@ -123,7 +124,7 @@ async fn live(args: &LiveArgs) -> anyhow::Result<()> {
             _ = heartbeat.tick() => { session.time().await?; }
             () = &mut over => break,
             interrupted = tokio::signal::ctrl_c() => {
-                interrupted.context("Ctrl-C ne peut pas être attendu")?;
+                interrupted.with_context(|| say("clock-cli-interrupt", &[]))?;
                 break;
             }
         }
@@ -167,9 +168,7 @@ async fn open(
 
 fn options(args: &ReadArgs) -> anyhow::Result<DumpOptions> {
     if args.udp {
-        anyhow::bail!(
-            "UDP n'est pas encore pris en charge : retirez --udp, la plupart offrent aussi TCP"
-        );
+        anyhow::bail!(say("clock-cli-udp", &[]));
     }
     Ok(DumpOptions {
         target: args.addr.clone(),
@@ -181,7 +180,7 @@ fn options(args: &ReadArgs) -> anyhow::Result<DumpOptions> {
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {
-    Target::parse(text).ok_or_else(|| "écrivez HÔTE ou HÔTE:PORT, comme 192.168.1.201:4370".into())
+    Target::parse(text).ok_or_else(|| say("clock-cli-target", &[]))
 }
 
 fn random_byte() -> u8 {
@@ -196,7 +195,8 @@ fn live_line(data: &[u8], options: &DumpOptions, is_json: bool) -> String {
     let raw = data_encoding::HEXLOWER.encode(data);
     let Some(live) = decode_punch_event(data) else {
         let line = serde_json::json!({ "raw": raw, "layout": null });
-        return if is_json { format!("{line}\n") } else { format!("unknown event {raw}\n") };
+        let text = say("clock-cli-unknown-event", &[("raw", &raw)]);
+        return if is_json { format!("{line}\n") } else { format!("{text}\n") };
     };
     let user = match &live.user {
         EventUser::UserId(user_id) => user_id.clone(),
@@ -204,7 +204,12 @@ fn live_line(data: &[u8], options: &DumpOptions, is_json: bool) -> String {
     };
     let time = with_offset(live.time, options.zone);
     if !is_json {
-        return format!("{time}  {user:<12}  state {}  verify {}\n", live.state, live.verify);
+        let user = format!("{user:<12}");
+        let line = say(
+            "clock-cli-live",
+            &[("time", &time), ("user", &user), ("state", &live.state), ("verify", &live.verify)],
+        );
+        return format!("{line}\n");
     }
     let line = serde_json::json!({
         "user_id": user, "time": time, "state": live.state, "verify": live.verify,
@@ -214,44 +219,59 @@ fn live_line(data: &[u8], options: &DumpOptions, is_json: bool) -> String {
 }
 
 fn device_table(device: &Device) -> String {
-    let drift = device.drift_ms.map_or("unknown".to_owned(), |drift| format!("{drift} ms"));
+    let unknown = || say("clock-cli-unknown", &[]);
+    let of = |count: u32, capacity: u32| {
+        say("clock-cli-of", &[("count", &count), ("capacity", &capacity)])
+    };
     let rows = [
-        ("address", device.address.clone()),
-        ("serial number", device.serial.clone()),
-        ("model", format!("{} {}", device.model, device.platform)),
-        ("firmware", device.firmware.clone()),
-        ("time", device.time.clone().unwrap_or_else(|| "unknown".to_owned())),
-        ("drift", drift),
-        ("users", format!("{} of {}", device.users, device.users_capacity)),
-        ("records", format!("{} of {}", device.records, device.records_capacity)),
+        ("clock-cli-address", device.address.clone()),
+        ("clock-cli-serial", device.serial.clone()),
+        ("clock-cli-model", format!("{} {}", device.model, device.platform)),
+        ("clock-cli-firmware", device.firmware.clone()),
+        ("clock-cli-time", device.time.clone().unwrap_or_else(unknown)),
+        ("clock-cli-drift", device.drift_ms.map_or_else(unknown, |drift| format!("{drift} ms"))),
+        ("clock-cli-users", of(device.users, device.users_capacity)),
+        ("clock-cli-records", of(device.records, device.records_capacity)),
     ];
-    let lines = rows.map(|(name, value)| format!("{name:<14} {value}\n"));
+    let lines = rows.map(|(name, value)| format!("{:<15} {value}\n", say(name, &[])));
     lines.concat()
 }
 
 fn dump_table(dump: &Dump) -> String {
     let mut text = device_table(&dump.device);
     text.push('\n');
-    text.extend(
-        dump.users
-            .iter()
-            .map(|user| format!("user {:<12} slot {:<6} {}\n", user.user_id, user.uid, user.name)),
-    );
-    text.push('\n');
-    text.extend(dump.punches.iter().map(|punch| {
+    let mut add = |line: String| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    for user in &dump.users {
+        let (id, slot) = (format!("{:<12}", user.user_id), format!("{:<6}", user.uid));
+        let args: Given<'_> = &[("user", &id), ("slot", &slot), ("name", &user.name)];
+        add(say("clock-cli-user", args));
+    }
+    add(String::new());
+    for punch in &dump.punches {
+        let (time, user) = (format!("{:<25}", punch.time), format!("{:<12}", punch.user_id));
+        let (state, verify) = (format!("{:<3}", punch.state), format!("{:<3}", punch.verify));
         let odd = punch.anomalies.join(" ");
-        let (time, user, state) = (&punch.time, &punch.user_id, punch.state);
-        let line =
-            format!("{time:<25} {user:<12} state {state:<3} verify {:<3} {odd}", punch.verify);
-        format!("{}\n", line.trim_end())
-    }));
-    text.extend(dump.warnings.iter().map(|warning| format!("warning: {warning}\n")));
+        let args: Given<'_> = &[
+            ("time", &time),
+            ("user", &user),
+            ("state", &state),
+            ("verify", &verify),
+            ("odd", &odd),
+        ];
+        add(say("clock-cli-punch", args));
+    }
+    for warning in &dump.warnings {
+        add(say("clock-cli-warning", &[("warning", warning)]));
+    }
     text
 }
 
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut text =
-        serde_json::to_string_pretty(value).context("la réponse ne peut pas être écrite")?;
+        serde_json::to_string_pretty(value).with_context(|| say("clock-cli-unwritable", &[]))?;
     text.push('\n');
     print(&text)
 }
@@ -259,5 +279,5 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.context("la sortie standard ne prend rien")
+    written.with_context(|| say("clock-cli-stdout", &[]))
 }

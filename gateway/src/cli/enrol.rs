@@ -7,6 +7,7 @@ use fournil_protocol::enrol::normalise_code;
 
 use super::{PlaceArgs, load, print};
 use crate::app::status;
+use crate::i18n::say;
 use crate::tunnel::enrol::{self, Enrolment};
 
 /// Arguments of `fournil-gateway enrol`.
@@ -30,9 +31,7 @@ pub struct EnrolArgs {
 
 /// A code that cannot be one is wrong use, told before anything is asked of the cloud.
 fn parse_code(text: &str) -> Result<String, String> {
-    let wrong = "un code a 8 lettres ou chiffres, comme ABCD-EFGH : recopiez celui de la page \
-                 Passerelles";
-    normalise_code(text).ok_or_else(|| wrong.to_owned())
+    normalise_code(text).ok_or_else(|| say("enrol-not-a-code", &[]))
 }
 
 /// Enrols and says what to compare.
@@ -57,25 +56,17 @@ pub async fn run(arguments: EnrolArgs, place: &PlaceArgs) -> anyhow::Result<()> 
         print::line(&shown.to_string());
         return Ok(());
     }
-    print::line(&format!(
-        "Passerelle « {} » enrôlée pour {} sur {}.",
-        enrolled.name, enrolled.company, enrolled.url
+    print::line(&say(
+        "enrol-done",
+        &[("name", &enrolled.name), ("company", &enrolled.company), ("url", &enrolled.url)],
     ));
-    print::line(&format!("Empreinte : {}", enrolled.fingerprint));
-    print::line(
-        "Comparez ces quatre mots avec ceux de la page Passerelles ; s'ils diffèrent, révoquez-la.",
-    );
+    print::line(&say("enrol-fingerprint", &[("fingerprint", &enrolled.fingerprint)]));
+    print::line(&say("enrol-compare", &[]));
     print::line(&next_step(status::ask(&config.state_dir).await.is_ok()));
     Ok(())
 }
 
 /// What remains to be done, which depends on whether the service runs.
 fn next_step(is_running: bool) -> String {
-    let text = if is_running {
-        "Le service en marche prend cette identité dans les secondes qui suivent : vérifiez avec \
-         « fournil-gateway status »."
-    } else {
-        "Lancez maintenant le service : « systemctl start fournil-gateway »."
-    };
-    text.to_owned()
+    if is_running { say("enrol-service-takes-it", &[]) } else { say("enrol-start-service", &[]) }
 }

@@ -4,6 +4,7 @@ use clap::Subcommand;
 
 use super::{PlaceArgs, load, print};
 use crate::app::{self, status};
+use crate::i18n::{Given, say};
 use crate::tunnel::identity::Identity;
 use crate::tunnel::rotate::{self, Place};
 
@@ -32,13 +33,10 @@ pub async fn run(command: IdentityCommand, place: &PlaceArgs) -> anyhow::Result<
             let state_dir = &config.state_dir;
             let place = Place { state_dir, credential, target: &target, trust: &trust };
             let fingerprint = rotate::run(place).await?;
-            print::line(&format!("Nouvelle clé : {fingerprint}"));
-            print::line(
-                "Comparez ces quatre mots avec ceux de la page Passerelles. L'ancienne clé reste \
-                 valable un jour après la première connexion de la nouvelle.",
-            );
+            print::line(&say("identity-new-key", &[("fingerprint", &fingerprint)]));
+            print::line(&say("identity-compare", &[]));
             if status::ask(&config.state_dir).await.is_ok() {
-                print::line("Le service en marche prend cette clé dans les secondes qui suivent.");
+                print::line(&say("identity-service-takes-it", &[]));
             }
         }
     }
@@ -60,7 +58,8 @@ fn show(identity: &Identity, as_json: bool) {
         print::line(&shown.to_string());
         return;
     }
-    let name = &enrolled.name;
-    print::line(&format!("Passerelle « {name} » ({}) sur {}", enrolled.company, enrolled.url));
-    print::line(&format!("Empreinte : {words}"));
+    let given: Given<'_> =
+        &[("name", &enrolled.name), ("company", &enrolled.company), ("url", &enrolled.url)];
+    print::line(&say("identity-shown", given));
+    print::line(&say("enrol-fingerprint", &[("fingerprint", &words)]));
 }

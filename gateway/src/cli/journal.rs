@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use crate::i18n::{Given, say};
 use crate::journal::{DumpedRecord, FolderReport, dump, inspect};
 
 /// Arguments of `fournil-gateway journal`.
@@ -51,15 +52,12 @@ pub async fn run(command: JournalCommand, folder: &Path) -> anyhow::Result<()> {
         }
     })
     .await
-    .context("la lecture du journal a été interrompue")?
+    .with_context(|| say("journal-interrupted", &[]))?
 }
 
 fn run_blocking(command: &JournalCommand, folder: &Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
-        bail!(
-            "pas de journal dans {} : la passerelle a-t-elle déjà tourné ici ? (--state-dir)",
-            folder.display()
-        );
+        bail!(say("journal-none", &[("folder", &folder.display())]));
     }
     match *command {
         JournalCommand::Stat { json } => print_report(&inspect(folder)?, json),
@@ -76,16 +74,13 @@ fn run_blocking(command: &JournalCommand, folder: &Path) -> anyhow::Result<()> {
 
 fn verdict(report: &FolderReport, folder: &Path, is_silent: bool) -> anyhow::Result<()> {
     if !report.damages.is_empty() {
-        bail!(
-            "{} est abîmé ({}) : redémarrez le service, qui met de côté ce qui l'est et garde ce \
-             qui se lit, et vérifiez le disque",
-            folder.display(),
-            report.damages.join("; ")
-        );
+        let damages = report.damages.join("; ");
+        bail!(say("journal-damaged", &[("folder", &folder.display()), ("damages", &damages)]));
     }
     if !is_silent {
-        let (records, segments) = (report.records, report.stat.segments);
-        writeln!(stdout().lock(), "{records} records in {segments} segments, all whole")?;
+        let counts: Given<'_> =
+            &[("records", &report.records), ("segments", &report.stat.segments)];
+        writeln!(stdout().lock(), "{}", say("journal-whole", counts))?;
     }
     Ok(())
 }
@@ -97,25 +92,32 @@ fn print_report(report: &FolderReport, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let stat = &report.stat;
-    writeln!(out, "incarnation      {}", stat.incarnation)?;
-    writeln!(out, "up epoch         {:016x}", stat.up_epoch)?;
-    writeln!(out, "up kept          {} to {}", stat.up_first_kept, stat.up_last)?;
-    writeln!(out, "up acknowledged  {}", stat.up_acked)?;
-    let (events, bytes) = (stat.unacked_events, stat.unacked_bytes);
-    writeln!(out, "waiting          {events} events, {bytes} bytes")?;
-    writeln!(out, "down epoch       {:016x}", stat.down_epoch)?;
-    writeln!(out, "down durable     {}", stat.down_durable)?;
-    let (open, kept) = (stat.commands_pending, stat.commands_remembered);
-    writeln!(out, "commands         {open} open, {kept} remembered")?;
-    let (files, bad, bytes) = (stat.segments, stat.segments_bad, stat.segment_bytes);
-    writeln!(out, "segments         {files} ({bad} set aside), {bytes} bytes")?;
-    writeln!(out, "reserve          {}", if stat.has_reserve { "whole" } else { "used up" })?;
-    writeln!(out, "records          {}", report.records)?;
+    let (up_epoch, down_epoch) =
+        (format!("{:016x}", stat.up_epoch), format!("{:016x}", stat.down_epoch));
+    let args: Given<'_> = &[
+        ("incarnation", &stat.incarnation),
+        ("up_epoch", &up_epoch),
+        ("up_first", &stat.up_first_kept),
+        ("up_last", &stat.up_last),
+        ("up_acked", &stat.up_acked),
+        ("waiting", &stat.unacked_events),
+        ("waiting_bytes", &stat.unacked_bytes),
+        ("down_epoch", &down_epoch),
+        ("down_durable", &stat.down_durable),
+        ("open", &stat.commands_pending),
+        ("remembered", &stat.commands_remembered),
+        ("segments", &stat.segments),
+        ("set_aside", &stat.segments_bad),
+        ("bytes", &stat.segment_bytes),
+        ("reserve", &if stat.has_reserve { "whole" } else { "used" }),
+        ("records", &report.records),
+    ];
+    writeln!(out, "{}", say("journal-stat", args))?;
     for damage in &report.damages {
-        writeln!(out, "damage           {damage}")?;
+        writeln!(out, "{}", say("journal-stat-damage", &[("damage", damage)]))?;
     }
     for damage in &report.damages_set_aside {
-        writeln!(out, "set aside        {damage}")?;
+        writeln!(out, "{}", say("journal-stat-set-aside", &[("damage", damage)]))?;
     }
     Ok(())
 }

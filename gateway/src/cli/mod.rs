@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config, Faults, Sources};
+use crate::i18n::{self, Language, say};
 
 /// The shop's gateway: one outbound tunnel, a durable journal, the clock and the printer.
 #[derive(Debug, Parser)]
@@ -75,6 +76,7 @@ pub enum Command {
 
 /// Runs one command.
 pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    i18n::choose(language(&cli));
     match cli.command {
         Command::Run(arguments) => run::run(arguments, &cli.place).await,
         Command::Enrol(arguments) => enrol::run(arguments, &cli.place).await,
@@ -90,15 +92,38 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     }
 }
 
+/// The flag, the configuration, the terminal's own language, French. The daemon does not
+/// look at the terminal: what it says of devices is read in the shop's ERP.
+fn language(cli: &Cli) -> Language {
+    let flag = match &cli.command {
+        Command::Doctor(arguments) => arguments.lang,
+        _ => None,
+    };
+    let is_daemon = matches!(cli.command, Command::Run(_));
+    let terminal = || {
+        let mut names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter(|_| !is_daemon);
+        names.find_map(env).and_then(|locale| Language::of_locale(&locale))
+    };
+    flag.or_else(|| config::language(&sources(&cli.place))).or_else(terminal).unwrap_or_default()
+}
+
 /// The configuration from file, environment and flags.
 fn load(place: &PlaceArgs) -> Result<Config, Faults> {
-    config::load(&Sources {
+    config::load(&sources(place))
+}
+
+fn sources(place: &PlaceArgs) -> Sources<'static> {
+    Sources {
         file: place.config.clone(),
         state_dir: place.state_dir.clone(),
-        env: &|name| std::env::var(name).ok().filter(|value| !value.is_empty()),
+        env: &|name| env(name),
         // What is no text is no name of ours.
         env_names: std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
-    })
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// One line on stderr, causes included; faults of a configuration are a line each.
@@ -108,6 +133,6 @@ pub fn complain(error: &anyhow::Error) {
         None => format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join(" "),
     };
     for line in message.lines() {
-        print::error(&format!("fournil-gateway : {line}"));
+        print::error(&say("cli-faults-line", &[("fault", &line)]));
     }
 }

@@ -12,6 +12,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use fournil_protocol::document::{Align, Barcode, Document, Feed, Kind, Qr};
 use serde_json::json;
 
+use crate::i18n::say;
 use crate::printer::config::Target;
 use crate::printer::escpos;
 use crate::printer::profile::Profile;
@@ -115,7 +116,7 @@ pub async fn run(command: PrinterCommand) -> anyhow::Result<()> {
         }
         PrinterCommand::Send { at, json, file } => {
             let bytes = std::fs::read(&file)
-                .with_context(|| format!("{} est illisible", file.display()))?;
+                .with_context(|| say("printer-cli-unreadable", &[("path", &file.display())]))?;
             send(&at.to, &bytes, json).await
         }
     }
@@ -124,7 +125,7 @@ pub async fn run(command: PrinterCommand) -> anyhow::Result<()> {
 fn named(name: &str) -> Result<Profile, String> {
     Profile::named(name).ok_or_else(|| {
         let known: Vec<_> = Profile::all().iter().map(|profile| profile.name).collect();
-        format!("profils connus : {}", known.join(", "))
+        say("printer-cli-profiles", &[("known", &known.join(", "))])
     })
 }
 
@@ -151,10 +152,7 @@ fn list(json: bool) -> anyhow::Result<()> {
 async fn status(to: &Target, json: bool) -> anyhow::Result<()> {
     let mut talk = open(to).await?;
     if !talk.refresh().await.map_err(|e| anyhow::anyhow!(e.told()))? {
-        bail!(
-            "{to} est connectée mais ne répond à aucune question : si elle n'a pas de voie de \
-             retour, utilisez le profil mute-80"
-        );
+        bail!(say("printer-cli-mute", &[("to", to)]));
     }
     let mut names = serde_json::Map::new();
     if talk.condition.ready() {
@@ -198,17 +196,21 @@ async fn test(to: &Target, profile: &Profile, json: bool) -> anyhow::Result<()> 
 }
 
 fn test_slip(to: &Target, profile: &Profile) -> Document {
+    let columns = say(
+        "printer-cli-test-columns",
+        &[("profile", &profile.name), ("columns", &profile.columns)],
+    );
     Document::default()
         .heading("Fournil")
-        .text("Page d'essai", Align::Centre)
-        .text(format!("{to}\n{}, {} colonnes", profile.name, profile.columns), Align::Centre)
+        .text(say("printer-cli-test-title", &[]), Align::Centre)
+        .text(format!("{to}\n{columns}"), Align::Centre)
         .rule()
         .text(
             "1234567890".repeat(10).chars().take(profile.columns.into()).collect::<String>(),
             Align::Start,
         )
-        .pair("Pain au levain, 2 pièces", "240,00", false)
-        .pair("TOTAL", "240,00 DA", true)
+        .pair(say("printer-cli-test-item", &[]), "240,00", false)
+        .pair(say("printer-cli-test-total", &[]), "240,00 DA", true)
         .rule()
         .with(Kind::Barcode(Barcode { data: "0123456789".to_owned() }))
         .with(Kind::Qr(Qr { data: "https://fournil.example/essai".to_owned() }))
@@ -217,13 +219,13 @@ fn test_slip(to: &Target, profile: &Profile) -> Document {
 
 fn rendered(profile: &Profile, format: Format, copy: bool, path: &Path) -> anyhow::Result<Vec<u8>> {
     let text = if path.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin()).context("l'entrée standard est illisible")?
+        std::io::read_to_string(std::io::stdin()).with_context(|| say("printer-cli-stdin", &[]))?
     } else {
         std::fs::read_to_string(path)
-            .with_context(|| format!("{} est illisible", path.display()))?
+            .with_context(|| say("printer-cli-unreadable", &[("path", &path.display())]))?
     };
     let document: Document = serde_json::from_str(&text)
-        .with_context(|| format!("{} n'est pas un document (JSON)", path.display()))?;
+        .with_context(|| say("printer-cli-not-a-document", &[("path", &path.display())]))?;
     let page = render(&document, profile, copy);
     if format == Format::Png {
         return Ok(preview::draw(&page, profile).to_png()?);
@@ -241,7 +243,10 @@ async fn send(to: &Target, bytes: &[u8], json: bool) -> anyhow::Result<()> {
     if speaks && !talk.condition.ready() {
         let code = talk.condition.code();
         talk.close().await;
-        bail!("{to} n'est pas prête ({code} : {}) : rien n'a été envoyé", remedy(code));
+        bail!(say(
+            "printer-cli-not-ready",
+            &[("to", to), ("code", &code), ("remedy", &remedy(code))]
+        ));
     }
     let mut rest = bytes;
     let mut last_progress = Instant::now();
@@ -251,10 +256,10 @@ async fn send(to: &Target, bytes: &[u8], json: bool) -> anyhow::Result<()> {
             last_progress = Instant::now();
         } else if last_progress.elapsed() >= SEND_PATIENCE {
             let sent = bytes.len() - rest.len();
-            bail!(
-                "{to} a pris {sent} octets sur {} puis plus rien : vérifiez papier, capot et câble",
-                bytes.len()
-            );
+            bail!(say(
+                "printer-cli-stalled",
+                &[("to", to), ("sent", &sent), ("bytes", &bytes.len())]
+            ));
         }
         rest = rest.get(written..).unwrap_or_default();
     }
@@ -270,30 +275,24 @@ async fn send(to: &Target, bytes: &[u8], json: bool) -> anyhow::Result<()> {
         print(&sent.to_string())?;
     }
     if !proven {
-        bail!(
-            "{} octets envoyés à {to}, sans confirmation : regardez si le papier est sorti",
-            bytes.len()
-        );
+        bail!(say("printer-cli-unconfirmed", &[("to", to), ("bytes", &bytes.len())]));
     }
     if json {
         return Ok(());
     }
-    print(&format!("{} octets envoyés à {to} : l'imprimante les a traités", bytes.len()))
+    print(&say("printer-cli-confirmed", &[("to", to), ("bytes", &bytes.len())]))
 }
 
 async fn open(to: &Target) -> anyhow::Result<Talk> {
-    Talk::open(to).await.map_err(|error| {
-        anyhow::anyhow!(
-            "{} : vérifiez que l'imprimante est allumée et que l'adresse est la bonne",
-            error.told()
-        )
-    })
+    Talk::open(to)
+        .await
+        .map_err(|error| anyhow::anyhow!(say("printer-cli-unopened", &[("why", &error.told())])))
 }
 
 fn write(out: Option<&Path>, bytes: &[u8]) -> anyhow::Result<()> {
     match out {
         Some(path) => std::fs::write(path, bytes)
-            .with_context(|| format!("{} ne peut pas être écrit", path.display())),
+            .with_context(|| say("printer-cli-unwritable", &[("path", &path.display())])),
         None => Ok(std::io::stdout().write_all(bytes)?),
     }
 }

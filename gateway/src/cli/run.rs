@@ -9,6 +9,7 @@ use tracing_subscriber::{Layer as _, fmt, reload};
 use super::{PlaceArgs, load, print};
 use crate::app;
 use crate::config::{Config, LogConfig, LogFormat};
+use crate::i18n::say;
 use crate::logs::RecentLog;
 
 /// Arguments of `fournil-gateway run`.
@@ -69,10 +70,7 @@ fn reread(place: &PlaceArgs, level: &mut SetLevel) -> Option<Config> {
         }
         Err(faults) => {
             for fault in faults.0 {
-                tracing::error!(
-                    fault,
-                    "configuration refusée : corrigez-la, le service garde la précédente"
-                );
+                tracing::error!(fault, "{}", say("run-config-refused", &[]));
             }
             None
         }

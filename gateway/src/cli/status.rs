@@ -7,11 +7,8 @@ use clap::Args;
 
 use super::{PlaceArgs, load, print};
 use crate::app::status::{self, DeviceStatus, Status};
+use crate::i18n::say;
 use crate::tunnel::state::{Phase, TunnelState};
-
-/// What to do about a journal that does not answer.
-pub(super) const JOURNAL_REMEDY: &str =
-    "libérez de la place (df -h), vérifiez le disque (dmesg) ; il reprend de lui-même";
 
 /// Arguments of `fournil-gateway status`.
 #[derive(Debug, Args)]
@@ -28,18 +25,12 @@ pub async fn run(arguments: StatusArgs, place: &PlaceArgs) -> anyhow::Result<()>
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
         {
-            bail!(
-                "aucune passerelle ne tourne sur {} : lancez « systemctl start fournil-gateway »",
-                config.state_dir.display()
-            );
+            bail!(say("status-not-running", &[("folder", &config.state_dir.display())]));
         }
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            bail!(
-                "{} n'est pas ouvert à cet utilisateur : relancez avec sudo",
-                config.state_dir.display()
-            );
+            bail!(say("status-forbidden", &[("folder", &config.state_dir.display())]));
         }
-        Err(error) => return Err(error).context("la passerelle ne répond pas"),
+        Err(error) => return Err(error).context(say("status-no-answer", &[])),
     };
     if arguments.json {
         print::line(&serde_json::to_string_pretty(&status)?);
@@ -54,27 +45,39 @@ pub async fn run(arguments: StatusArgs, place: &PlaceArgs) -> anyhow::Result<()>
 fn lines(status: &Status) -> Vec<String> {
     let gateway = &status.gateway;
     let number = |key: &str| status.journal.get(key).and_then(serde_json::Value::as_u64);
-    let mut lines = vec![
-        format!(
-            "passerelle  {} ({}), empreinte {}",
-            gateway.name, gateway.company, gateway.fingerprint
+    let journal = match &status.journal_error {
+        Some(error) => say(
+            "status-journal-error",
+            &[("error", error), ("remedy", &say("status-journal-remedy", &[]))],
         ),
-        format!(
-            "programme   version {}, en marche depuis {} min, {} Mio en mémoire",
-            status.software,
-            status.uptime_s / 60,
-            status.resident_bytes / (1024 * 1024)
+        None => say(
+            "status-journal",
+            &[
+                ("waiting", &number("unacked_events").unwrap_or(0)),
+                ("open", &number("commands_pending").unwrap_or(0)),
+                ("kib", &(number("segment_bytes").unwrap_or(0) / 1024)),
+            ],
+        ),
+    };
+    let mut lines = vec![
+        say(
+            "status-gateway",
+            &[
+                ("name", &gateway.name),
+                ("company", &gateway.company),
+                ("fingerprint", &gateway.fingerprint),
+            ],
+        ),
+        say(
+            "status-program",
+            &[
+                ("software", &status.software),
+                ("minutes", &(status.uptime_s / 60)),
+                ("mib", &(status.resident_bytes / (1024 * 1024))),
+            ],
         ),
         tunnel_line(&status.tunnel),
-        match &status.journal_error {
-            Some(error) => format!("journal     EN PANNE : {error} ; {JOURNAL_REMEDY}"),
-            None => format!(
-                "journal     {} événement(s) à envoyer, {} commande(s) en cours, {} Kio",
-                number("unacked_events").unwrap_or(0),
-                number("commands_pending").unwrap_or(0),
-                number("segment_bytes").unwrap_or(0) / 1024
-            ),
-        },
+        journal,
     ];
     lines.extend(status.devices.iter().map(device_line));
     lines
@@ -84,26 +87,26 @@ fn tunnel_line(tunnel: &TunnelState) -> String {
     let server = &tunnel.server;
     match tunnel.phase {
         Phase::Connected => {
-            let offset = tunnel.cloud_offset_ms.unwrap_or(0);
+            let offset = format!("{:+}", tunnel.cloud_offset_ms.unwrap_or(0));
             let trip = tunnel.round_trip_ms.unwrap_or(0);
-            let restricted = if tunnel.is_restricted { ", en lecture seule" } else { "" };
-            format!(
-                "tunnel      ouvert vers {server} ({trip} ms, horloge {offset:+} ms){restricted}"
-            )
+            let id =
+                if tunnel.is_restricted { "status-tunnel-read-only" } else { "status-tunnel-open" };
+            say(id, &[("server", server), ("trip", &trip), ("offset", &offset)])
         }
-        Phase::Connecting => format!("tunnel      en cours d'ouverture vers {server}"),
-        Phase::Waiting => format!(
-            "tunnel      fermé : {}",
-            tunnel.last_fault.as_deref().unwrap_or("cause inconnue")
-        ),
+        Phase::Connecting => say("status-tunnel-opening", &[("server", server)]),
+        Phase::Waiting => {
+            let unknown = say("status-cause-unknown", &[]);
+            let fault = tunnel.last_fault.as_ref().unwrap_or(&unknown);
+            say("status-tunnel-closed", &[("fault", fault)])
+        }
     }
 }
 
 fn device_line(device: &DeviceStatus) -> String {
     let kind = match device.kind.as_str() {
-        "clock" => "pointeuse",
-        "printer" => "imprimante",
-        other => other,
+        "clock" => say("status-clock", &[]),
+        "printer" => say("status-printer", &[]),
+        other => other.to_owned(),
     };
     let mut line = format!("{kind:<11} {} : {} ({})", device.name, device.state, device.code);
     if !device.detail.is_empty() {

@@ -22,6 +22,7 @@ use super::config::{CommKey, Target};
 use super::layout::{ClockTime, Sizes};
 use super::link::{Event, Link, LinkEnd};
 use super::wire::{self, EVENT_PUNCH, Frame, WireError, code, next_reply, u32_at};
+use crate::i18n::say;
 use crate::supervise::progress;
 
 /// What a part does between two answers of its clock.
@@ -57,38 +58,23 @@ impl Default for Timeouts {
 /// Why a session does not work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    #[error(
-        "aucune pointeuse ne répond à {target} ({reason}) : vérifiez son courant et son réseau, et \
-         que l'adresse est celle de son menu"
-    )]
+    #[error("{}", say("clock-unreachable", &[("target", .target), ("reason", .reason)]))]
     Unreachable { target: String, reason: String },
-    #[error(
-        "la pointeuse {target} prend la connexion mais ne répond pas ({reason}) : la plupart ne \
-         servent qu'un programme à la fois ; arrêtez l'autre logiciel qui la lit, ou redémarrez-la"
-    )]
+    #[error("{}", say("clock-busy", &[("target", .target), ("reason", .reason)]))]
     Busy { target: String, reason: String },
-    #[error(
-        "la pointeuse {target} refuse la clé de communication : reprenez le nombre de son menu \
-         Comm > Connexion PC (comm_key, --comm-key)"
-    )]
+    #[error("{}", say("clock-key-refused", &[("target", .target)]))]
     KeyRefused { target: String },
-    #[error(
-        "ce qui écoute à {target} n'est pas une pointeuse ({found}) : vérifiez l'adresse et le port"
-    )]
+    #[error("{}", say("clock-not-a-clock", &[("target", .target), ("found", .found)]))]
     NotAClock { target: String, found: WireError },
-    #[error(
-        "pas de réponse de la pointeuse en {after_s} s ({step}) : vérifiez le réseau et la pointeuse"
-    )]
+    #[error("{}", say("clock-no-answer", &[("step", .step), ("seconds", .after_s)]))]
     NoAnswer { step: Step, after_s: u64 },
-    #[error("liaison perdue ({step} : {end}) ; un nouvel essai suit")]
+    #[error("{}", say("clock-ended", &[("step", .step), ("end", .end)]))]
     Ended { step: Step, end: LinkEnd },
-    #[error("la pointeuse a refusé ({step}, réponse {answer}) : redémarrez-la si cela dure")]
+    #[error("{}", say("clock-refused", &[("step", .step), ("answer", .answer)]))]
     Refused { step: Step, answer: u16 },
-    #[error(
-        "réponse incompréhensible de la pointeuse ({step} : {what}) : redémarrez-la si cela dure"
-    )]
+    #[error("{}", say("clock-senseless", &[("step", .step), ("what", .what)]))]
     Senseless { step: Step, what: String },
-    #[error("la commande {0} n'est pas de celles que la passerelle peut envoyer")]
+    #[error("{}", say("clock-forbidden", &[("command", .0)]))]
     Forbidden(u16),
 }
 
@@ -113,22 +99,23 @@ pub enum Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Step::Connect => "connexion",
-            Step::Key => "clé de communication",
-            Step::Enable => "déblocage du clavier",
-            Step::Lock => "blocage du clavier",
-            Step::FreeBuffer => "libération du tampon",
-            Step::Option => "lecture d'une option",
-            Step::Firmware => "lecture de la version",
-            Step::Time => "lecture de l'heure",
-            Step::SetTime => "mise à l'heure",
-            Step::Sizes => "lecture des tailles",
-            Step::Events => "demande des événements",
-            Step::Users => "lecture des utilisateurs",
-            Step::Log => "lecture des pointages",
-            Step::Exit => "départ",
-        })
+        let id = match self {
+            Step::Connect => "clock-step-connect",
+            Step::Key => "clock-step-key",
+            Step::Enable => "clock-step-enable",
+            Step::Lock => "clock-step-lock",
+            Step::FreeBuffer => "clock-step-free-buffer",
+            Step::Option => "clock-step-option",
+            Step::Firmware => "clock-step-firmware",
+            Step::Time => "clock-step-time",
+            Step::SetTime => "clock-step-set-time",
+            Step::Sizes => "clock-step-sizes",
+            Step::Events => "clock-step-events",
+            Step::Users => "clock-step-users",
+            Step::Log => "clock-step-log",
+            Step::Exit => "clock-step-exit",
+        };
+        out.write_str(&say(id, &[]))
     }
 }
 

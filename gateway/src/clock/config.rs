@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::AttendanceLayout;
 use super::wire::PORT_DEFAULT;
+use crate::i18n::say;
 
 const POLL_INTERVAL_S: u32 = 60;
 const DRIFT_WARN_S: u32 = 60;
@@ -88,18 +89,15 @@ impl Serialize for CommKey {
 /// What is wrong with a clock's section.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error("une pointeuse n'a pas de nom : donnez à chaque [[clock]] le sien")]
+    #[error("{}", say("clock-config-name", &[]))]
     NameMissing,
-    #[error("pointeuse « {0} » : l'adresse {1:?} n'est pas hôte:port, comme 192.168.1.201:4370")]
+    #[error("{}", say("clock-config-address", &[("name", .0), ("address", .1)]))]
     Address(String, String),
-    #[error(
-        "pointeuse « {0} » : transport = \"udp\" n'est pas encore pris en charge ; celles qui \
-         offrent aussi TCP vont avec transport = \"tcp\""
-    )]
+    #[error("{}", say("clock-config-udp", &[("name", .0)]))]
     Udp(String),
-    #[error("pointeuse « {0} » : poll_interval_s vaut {1} ; de 5 à 86400 sont possibles")]
+    #[error("{}", say("clock-config-poll", &[("name", .0), ("seconds", .1)]))]
     PollInterval(String, u32),
-    #[error("pointeuse « {0} » : {1}")]
+    #[error("{}", say("clock-config-layout", &[("name", .0), ("why", .1)]))]
     Layout(String, super::layout::UnknownLayout),
 }
 

@@ -10,6 +10,7 @@ use super::config::{CommKey, Target};
 use super::layout::{AttendanceLayout, ClockTime, Sizes, User};
 use super::ledger::{Origin, drift_ms, to_punch};
 use super::visit::{self, Log, Plan};
+use crate::i18n::say;
 
 /// Which clock, and how.
 #[derive(Debug, Clone)]
@@ -194,11 +195,10 @@ async fn device(
 
 fn ambiguity(candidates: &[AttendanceLayout], bytes: &[u8]) -> String {
     let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
-    format!(
-        "la mémoire de {} octets va avec ces formats : [{}] ; relisez-la avec --layout ; octets : {}",
-        bytes.len(),
-        names.join(", "),
-        data_encoding::HEXLOWER.encode(bytes.get(..4096).unwrap_or(bytes)),
+    let shown = data_encoding::HEXLOWER.encode(bytes.get(..4096).unwrap_or(bytes));
+    say(
+        "clock-ambiguous-dump",
+        &[("bytes", &bytes.len()), ("names", &names.join(", ")), ("shown", &shown)],
     )
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::client::{ClientError, Identity};
 use super::layout::Sizes;
+use crate::i18n::say;
 
 /// Everything the verdict depends on.
 #[derive(Debug, Clone, Default)]
@@ -44,10 +45,7 @@ impl From<&ClientError> for Fault {
 
 impl Fault {
     pub(super) fn serial_mismatch(expected: &str, found: &str) -> Fault {
-        let detail = format!(
-            "la pointeuse donne le numéro de série {found:?}, {expected:?} est attendu : rien n'est \
-             lu ; si elle a été remplacée, mettez son numéro dans expected_serial"
-        );
+        let detail = say("clock-serial-mismatch", &[("found", &found), ("expected", &expected)]);
         Fault { code: words::SERIAL_MISMATCH, detail }
     }
 }
@@ -62,20 +60,17 @@ impl Condition {
         }
         let Sizes { records, records_capacity, .. } = self.sizes;
         if self.sizes.is_log_nearly_full() {
-            let detail = format!(
-                "{records} pointages sur {records_capacity} : une fois tous au cloud, videz la \
-                 mémoire dans le menu de la pointeuse ; elle n'est jamais vidée d'ici"
+            let detail = say(
+                "clock-log-nearly-full",
+                &[("records", &records), ("capacity", &records_capacity)],
             );
             return (DeviceState::Warning, words::LOG_NEARLY_FULL, detail);
         }
         let warn_ms = u64::from(self.drift_warn_s) * 1000;
         if let Some(drift_ms) = self.drift_ms.filter(|drift| drift.unsigned_abs() > warn_ms) {
-            let direction = if drift_ms > 0 { "avance" } else { "retarde" };
-            let detail = format!(
-                "la pointeuse {direction} de {} s : mettez-la à l'heure avec « fournil-gateway clock \
-                 set-time » et vérifiez le fuseau configuré",
-                drift_ms.unsigned_abs() / 1000
-            );
+            let direction = if drift_ms > 0 { "fast" } else { "slow" };
+            let seconds = drift_ms.unsigned_abs() / 1000;
+            let detail = say("clock-drift", &[("direction", &direction), ("seconds", &seconds)]);
             return (DeviceState::Warning, words::CLOCK_DRIFT, detail);
         }
         let Identity { model, platform, firmware, .. } = &self.identity;

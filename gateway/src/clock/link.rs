@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::wire::{Frame, FrameReader, WireError, code};
+use crate::i18n::say;
 
 const ANSWERS_MAX: usize = 64;
 const OUTGOING_MAX: usize = 64;
@@ -33,9 +34,9 @@ pub struct Event {
 /// Why the connection is over.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkEnd {
-    #[error("la pointeuse a fermé la connexion")]
+    #[error("{}", say("clock-link-closed", &[]))]
     Closed,
-    #[error("la connexion est coupée : {0}")]
+    #[error("{}", say("clock-link-broken", &[("why", .0)]))]
     Broken(String),
     #[error(transparent)]
     Wire(#[from] WireError),

@@ -31,6 +31,7 @@ use super::health::{Condition, Fault};
 use super::index::{Index, PunchStore};
 use super::layout::{AttendanceLayout, UserTable};
 use super::ledger::Ledger;
+use crate::i18n::say;
 use crate::seam::{CloudOffset, Job, RecordError, Recorder};
 use crate::supervise::progress;
 
@@ -175,7 +176,8 @@ impl ClockPart {
     }
 
     async fn note_end(&mut self, end: &SessionEnd) {
-        tracing::warn!(clock.name = self.config.name, error = %end, "la pointeuse n'est pas lue");
+        tracing::warn!(clock.name = self.config.name, error = %end, "{}",
+                    say("clock-not-read", &[]));
         let fault = match end {
             SessionEnd::Client(error) => Some(Fault::from(error)),
             SessionEnd::Fault(fault) => Some(fault.clone()),

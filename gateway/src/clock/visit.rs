@@ -15,6 +15,7 @@ use super::layout::{
 };
 
 use super::wire::code;
+use crate::i18n::say;
 
 /// A locked keypad unlocks by itself after this time, whatever becomes of us.
 const LOCK_S: u32 = 120;
@@ -112,7 +113,8 @@ async fn read_unlocked(session: &mut Session, plan: &Plan) -> Result<Reading, Cl
             let held = records.len() / layout.stride();
             if sizes.records as usize != held {
                 let counted = sizes.records;
-                warnings.push(format!("the clock counts {counted} records, its log holds {held}"));
+                warnings
+                    .push(say("clock-count-differs", &[("counted", &counted), ("held", &held)]));
             }
             Log::Records { layout, bytes: records }
         }
@@ -157,7 +159,7 @@ async fn read_users(
     }
     let Some(layout) = choose_users_layout(&table.records, sizes.users) else {
         let bytes = table.records.len();
-        warnings.push(format!("the user table ({bytes} bytes) has an unknown layout"));
+        warnings.push(say("clock-users-unknown", &[("bytes", &bytes)]));
         return Ok(None);
     };
     Ok(Some(UserTable::new(layout.decode_all(&table.records))))

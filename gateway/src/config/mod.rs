@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockConfig;
+use crate::i18n::{Language, say};
 use crate::journal::JournalConfig;
 use crate::printer::PrinterConfig;
 use crate::tunnel::identity::CREDENTIAL;
@@ -23,12 +24,17 @@ use read::File;
 
 /// Where the file is when nobody says otherwise.
 pub const FILE_DEFAULT: &str = "/etc/fournil/gateway.toml";
+const LANGUAGE_VARIABLE: &str = "FOURNIL_LANGUAGE";
 const STATE_DIR_DEFAULT: &str = "/var/lib/fournil/gateway";
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where it was read, or would have been.
+    pub file: PathBuf,
     pub state_dir: PathBuf,
+    /// What the gateway speaks to people; `None` leaves it to the command line.
+    pub language: Option<Language>,
     /// The key as a credential of systemd, where the unit gives it so.
     pub credential: Option<PathBuf>,
     pub cloud: CloudConfig,
@@ -136,23 +142,29 @@ pub fn load(sources: &Sources<'_>) -> Result<Config, Faults> {
     if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
 }
 
+/// The language the configuration asks for, whatever else is wrong with it: faults are
+/// told in it too.
+pub fn language(sources: &Sources<'_>) -> Option<Language> {
+    if let Some(language) = (sources.env)(LANGUAGE_VARIABLE).and_then(|given| read_language(&given))
+    {
+        return Some(language);
+    }
+    let text = std::fs::read_to_string(file_path(sources).0).ok()?;
+    read_language(text.parse::<toml::Table>().ok()?.get("language")?.as_str()?)
+}
+
+fn read_language(given: &str) -> Option<Language> {
+    clap::ValueEnum::from_str(given, true).ok()
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
-        io::ErrorKind::NotFound => {
-            format!("la configuration {path} n'existe pas : vérifiez le chemin (--config)")
-        }
-        io::ErrorKind::IsADirectory => {
-            format!("la configuration {path} est un dossier : donnez le fichier (gateway.toml)")
-        }
-        io::ErrorKind::PermissionDenied => format!(
-            "la configuration {path} n'est pas ouverte à cet utilisateur : relancez avec sudo, ou \
-             donnez-lui le droit de la lire"
-        ),
-        io::ErrorKind::InvalidData => {
-            format!("la configuration {path} n'est pas du texte : enregistrez-la en UTF-8")
-        }
-        _ => format!("la configuration {path} est illisible ({error}) : vérifiez le disque"),
+        io::ErrorKind::NotFound => say("config-missing", &[("path", &path)]),
+        io::ErrorKind::IsADirectory => say("config-is-folder", &[("path", &path)]),
+        io::ErrorKind::PermissionDenied => say("config-forbidden", &[("path", &path)]),
+        io::ErrorKind::InvalidData => say("config-not-text", &[("path", &path)]),
+        _ => say("config-unreadable", &[("path", &path), ("why", error)]),
     }
 }
 
@@ -166,10 +178,13 @@ fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
 
 fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
     let mut file = File::open(path, text, faults);
-    let known = ["state_dir", "cloud", "identity", "journal", "clock", "printer", "log"];
+    let known =
+        ["state_dir", "language", "cloud", "identity", "journal", "clock", "printer", "log"];
     file.refuse_others(&known, faults);
     let printers_written = file.tables("printer");
     Config {
+        file: path.to_owned(),
+        language: file.section("language", faults),
         state_dir: file.section("state_dir", faults).unwrap_or_else(|| STATE_DIR_DEFAULT.into()),
         credential: None,
         cloud: file.section("cloud", faults).unwrap_or_default(),
@@ -193,6 +208,12 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
     if let Some(folder) = env("FOURNIL_STATE_DIR") {
         config.state_dir = folder.into();
     }
+    if let Some(given) = env(LANGUAGE_VARIABLE) {
+        match read_language(&given) {
+            Some(language) => config.language = Some(language),
+            None => faults.push(say("config-language", &[("given", &given)])),
+        }
+    }
     if let Some(folder) = &sources.state_dir {
         config.state_dir.clone_from(folder);
     }
@@ -209,9 +230,9 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
         if let Some(prefix) = prefix.filter(|_| !known.contains(name)) {
             let known = known.iter().filter(|known| known.starts_with(prefix));
             let known: Vec<&str> = known.map(String::as_str).collect();
-            faults.push(format!(
-                "variable inconnue {name} : corrigez-la ou retirez-la ; connues : {}",
-                known.join(", ")
+            faults.push(say(
+                "config-variable-unknown",
+                &[("name", name), ("known", &known.join(", "))],
             ));
         }
     }
@@ -219,19 +240,16 @@ fn environment(config: &mut Config, sources: &Sources<'_>, faults: &mut Vec<Stri
 
 fn check(config: &Config, faults: &mut Vec<String>) {
     if let Some(Err(error)) = config.cloud.url.as_deref().map(Target::parse) {
-        faults.push(format!("[cloud] url : {error}"));
+        faults.push(say("config-cloud-url", &[("why", &error)]));
     }
     if config.cloud.client_cert.is_some() != config.cloud.client_key.is_some() {
-        faults.push("[cloud] donnez client_cert et client_key ensemble".to_owned());
+        faults.push(say("config-client-half", &[]));
     }
     if let Err(error) = config.journal.check() {
-        faults.push(format!("[journal] {error}"));
+        faults.push(say("config-journal", &[("why", &error)]));
     }
     if config.log.level.parse::<tracing_subscriber::filter::Targets>().is_err() {
-        faults.push(format!(
-            "[log] level : « {} » n'est pas un niveau : écrivez error, warn, info, debug ou trace",
-            config.log.level
-        ));
+        faults.push(say("config-log-level", &[("level", &config.log.level)]));
     }
     let clocks = config.clocks.iter().map(|clock| clock.check().map_err(|e| e.to_string()));
     let printers = config.printers.iter().map(|printer| printer.check().map_err(|e| e.to_string()));
@@ -239,9 +257,7 @@ fn check(config: &Config, faults: &mut Vec<String>) {
     let mut names = BTreeSet::new();
     for name in config.device_names() {
         if !names.insert(name) {
-            faults.push(format!(
-                "deux appareils s'appellent « {name} » : donnez à chacun son propre nom"
-            ));
+            faults.push(say("config-name-twice", &[("name", &name)]));
         }
     }
 }
@@ -262,6 +278,8 @@ impl Config {
         #[derive(Serialize)]
         struct Shown<'a> {
             state_dir: &'a Path,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            language: Option<Language>,
             cloud: &'a CloudConfig,
             identity: &'a IdentityConfig,
             journal: &'a JournalConfig,
@@ -271,6 +289,7 @@ impl Config {
         }
         let shown = Shown {
             state_dir: &self.state_dir,
+            language: self.language,
             cloud: &self.cloud,
             identity: &self.identity,
             journal: &self.journal,

@@ -1,12 +1,15 @@
 //! Reading sections one by one, so that a fault in one does not hide those of the
 //! others, and naming the line of each.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use crate::i18n::say;
 
 /// Faults of one section that are worth listing.
 const FAULTS_PER_SECTION_MAX: usize = 20;
@@ -29,7 +32,10 @@ impl<'a> File<'a> {
             Err(error) => {
                 let line = line_of(text, error.span().map_or(0, |span| span.start));
                 let message = one_line(error.message());
-                faults.push(format!("{name}, ligne {line} : ce n'est pas du TOML ({message})"));
+                faults.push(say(
+                    "config-not-toml",
+                    &[("file", &name), ("line", &line), ("why", &message)],
+                ));
                 DeTable::new()
             }
         };
@@ -41,11 +47,14 @@ impl<'a> File<'a> {
         for key in self.table.keys() {
             if !known.contains(&key.get_ref().as_ref()) {
                 let line = line_of(self.text, key.span().start);
-                faults.push(format!(
-                    "{}, ligne {line} : clé inconnue « {} » ; connues : {}",
-                    self.name,
-                    key.get_ref(),
-                    known.join(", ")
+                faults.push(say(
+                    "config-key-unknown",
+                    &[
+                        ("file", &self.name),
+                        ("line", &line),
+                        ("key", key.get_ref()),
+                        ("known", &known.join(", ")),
+                    ],
                 ));
             }
         }
@@ -70,9 +79,9 @@ impl<'a> File<'a> {
         if let DeValue::Array(items) = value.into_inner() {
             return items.into_iter().filter_map(|item| self.read(key, item, faults)).collect();
         }
-        faults.push(format!(
-            "{}, ligne {line} : écrivez [[{key}]], avec deux crochets, une fois par appareil",
-            self.name
+        faults.push(say(
+            "config-single-brackets",
+            &[("file", &self.name), ("line", &line), ("section", &key)],
         ));
         Vec::new()
     }
@@ -107,12 +116,15 @@ impl<'a> File<'a> {
             let at = error.span().unwrap_or_else(|| value.span()).start;
             let line = line_of(self.text, at);
             let unknown = unknown_field(error.message());
-            let what = match unknown {
-                Some((field, known)) => format!("clé inconnue « {field} » ; connues : {known}"),
-                None => one_line(error.message()),
+            let place: [(&'static str, &dyn Display); 3] =
+                [("file", &self.name), ("line", &line), ("section", &key)];
+            let Some((field, known)) = unknown else {
+                let why = one_line(error.message());
+                faults.push(say("config-wrong-in", &[&place[..], &[("why", &why)]].concat()));
+                return None;
             };
-            faults.push(format!("{}, ligne {line}, [{key}] : {what}", self.name));
-            let (field, _) = unknown?;
+            let names: [(&'static str, &dyn Display); 2] = [("key", &field), ("known", &known)];
+            faults.push(say("config-key-unknown-in", &[&place[..], &names[..]].concat()));
             let DeValue::Table(table) = value.get_mut() else { return None };
             table.remove(field)?;
         }
@@ -162,9 +174,9 @@ where
                 *section = read;
                 table = changed;
             }
-            Err(error) => faults.push(format!(
-                "{variable} = « {given} » ne va pas : {}",
-                one_line(error.message())
+            Err(error) => faults.push(say(
+                "config-variable-wrong",
+                &[("variable", &variable), ("given", &given), ("why", &one_line(error.message()))],
             )),
         }
     }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use super::codepage::CodePage;
 use super::escpos::DrawerPin;
 use super::profile::{Profile, Tags};
+use crate::i18n::say;
 
 const BAUD_DEFAULT: u32 = 9_600;
 const COLUMNS_MIN: u16 = 16;
@@ -53,23 +54,26 @@ fn default_drawer_pin() -> u32 {
 /// Why a printer's configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    #[error(
-        "adresse d'imprimante « {0} » incomprise : écrivez tcp://HÔTE:PORT ou serial:/dev/…?baud=9600"
-    )]
+    #[error("{}", say("printer-config-address", &[("address", .0)]))]
     Address(String),
-    #[error(
-        "adresse d'imprimante « {0} » : l'USB direct n'est pas pris en charge par cette version ; \
-         reliez l'imprimante par le réseau (tcp://HÔTE:9100) ou par un adaptateur série \
-         (serial:/dev/…)"
-    )]
+    #[error("{}", say("printer-config-usb", &[("address", .0)]))]
     Usb(String),
-    #[error("imprimante « {printer} » : profil inconnu « {profile} » ; connus : {known}")]
+    #[error(
+        "{}",
+        say(
+            "printer-config-profile",
+            &[("printer", .printer), ("profile", .profile), ("known", .known)]
+        )
+    )]
     Profile { printer: String, profile: String, known: String },
-    #[error("imprimante « {printer} » : columns = {columns} est hors limites ; écrivez de 16 à 96")]
+    #[error(
+        "{}",
+        say("printer-config-columns", &[("printer", .printer), ("columns", .columns)])
+    )]
     Columns { printer: String, columns: u16 },
-    #[error("imprimante « {printer} » : drawer_pin = {pin} n'existe pas ; écrivez 2 ou 5")]
+    #[error("{}", say("printer-config-drawer-pin", &[("printer", .printer), ("pin", .pin)]))]
     DrawerPin { printer: String, pin: u32 },
-    #[error("une imprimante n'a pas de nom ; écrivez name = \"caisse\"")]
+    #[error("{}", say("printer-config-name", &[]))]
     Name,
 }
 

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::status::Condition;
+use crate::i18n::say;
 use crate::seam::{RecordError, Recorder};
 
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
@@ -116,16 +117,9 @@ impl Narrator {
             RecordError::NotWaiting(_) => return Ok(()),
             RecordError::Stopped => return Err(Leave),
         };
-        tracing::error!(
-            %error,
-            "rien n'est imprimé tant que le journal ne peut pas écrire : libérez de la place \
-             (df -h) ou vérifiez le disque"
-        );
-        self.publish(
-            DeviceState::Down,
-            code,
-            &format!("{error} ; rien n'est imprimé tant qu'il ne peut pas écrire"),
-        );
+        tracing::error!(%error, "{}", say("printer-journal-refused", &[]));
+        let detail = say("printer-journal-refused-health", &[("error", error)]);
+        self.publish(DeviceState::Down, code, &detail);
         // Cancel safe: neither branch holds anything.
         tokio::select! {
             biased;
@@ -142,7 +136,7 @@ impl Narrator {
             words::PAPER_LOW => DeviceState::Warning,
             _ => DeviceState::Down,
         };
-        self.publish(state, code, remedy(code));
+        self.publish(state, code, &remedy(code));
     }
 
     /// Publishes that the printer cannot be reached.
@@ -210,19 +204,16 @@ impl<'a> Progress<'a> {
 }
 
 /// What to do about it.
-pub(crate) fn remedy(code: &str) -> &'static str {
-    match code {
-        words::PAPER_OUT => "mettez un rouleau neuf ; ce qui attend s'imprime tout seul",
-        words::COVER_OPEN => "fermez le capot ; ce qui attend s'imprime tout seul",
-        words::CUTTER_ERROR => "éteignez l'imprimante, dégagez le papier du massicot, rallumez-la",
-        words::PRINTER_ERROR => {
-            "éteignez et rallumez l'imprimante ; si cela revient, faites-la réparer"
-        }
-        words::OFFLINE => {
-            "appuyez sur le bouton d'avance du papier, ou éteignez et rallumez l'imprimante"
-        }
-        words::PAPER_LOW => "préparez un rouleau neuf",
-        words::UNREACHABLE => "vérifiez que l'imprimante est allumée, son câble et son adresse",
-        _ => "",
-    }
+pub(crate) fn remedy(code: &str) -> String {
+    let id = match code {
+        words::PAPER_OUT => "printer-remedy-paper-out",
+        words::COVER_OPEN => "printer-remedy-cover-open",
+        words::CUTTER_ERROR => "printer-remedy-cutter-error",
+        words::PRINTER_ERROR => "printer-remedy-printer-error",
+        words::OFFLINE => "printer-remedy-offline",
+        words::PAPER_LOW => "printer-remedy-paper-low",
+        words::UNREACHABLE => "printer-remedy-unreachable",
+        _ => return String::new(),
+    };
+    say(id, &[])
 }

@@ -30,6 +30,7 @@ use super::profile::{Profile, Tags};
 use super::queue::Entry;
 use super::render::render;
 use super::talk::{ANSWER_TIMEOUT, Talk};
+use crate::i18n::say;
 use crate::seam::{CloudOffset, Job, Recorder};
 use crate::supervise::progress;
 use crate::tunnel::ambient::Ambient;
@@ -208,10 +209,7 @@ impl Spool {
                 self.drop_link();
             }
             Served::Gone => {
-                tracing::warn!(
-                    print.job = %id,
-                    "la commande est déjà terminée d'après le journal : elle est laissée"
-                );
+                tracing::warn!(print.job = %id, "{}", say("printer-already-ended", &[]));
                 return Ok(Duration::ZERO);
             }
         }
@@ -393,13 +391,7 @@ impl Spool {
                 Ok(true) => {}
                 Ok(false) => {
                     let seconds = ANSWER_TIMEOUT.as_secs();
-                    return unreachable(
-                        self,
-                        format!(
-                            "connectée, mais l'imprimante n'a répondu à aucune question en {seconds} s \
-                             (si elle n'a pas de voie de retour, donnez-lui le profil mute-80)"
-                        ),
-                    );
+                    return unreachable(self, say("printer-no-voice", &[("seconds", &seconds)]));
                 }
                 Err(error) => return unreachable(self, error.told()),
             }
@@ -408,7 +400,7 @@ impl Spool {
         if !talk.condition.ready() {
             let code = talk.condition.code();
             self.talk = Some(talk);
-            return Err(Served::Hold(code.to_owned(), remedy(code).to_owned()));
+            return Err(Served::Hold(code.to_owned(), remedy(code)));
         }
         let voice = match self.voice {
             Some(voice) => voice,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use fournil_protocol::SUBPROTOCOL;
 use fournil_protocol::limits::FRAME_BYTES_MAX;
+use rustls::AlertDescription;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
@@ -23,6 +24,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 use super::metered::Metered;
 use super::target::{TUNNEL_PATH, Target};
 use super::trust::{self, Trust};
+use crate::i18n::{Given, say};
 
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_TIMEOUT: Duration = Duration::from_secs(8);
@@ -46,23 +48,17 @@ pub type Socket = WebSocketStream<Metered<TlsStream<TcpStream>>>;
 /// Which step failed and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    #[error("le nom {host} est introuvable ({why}) : vérifiez l'adresse et le DNS de la boutique")]
+    #[error("{}", say("tunnel-resolve", &[("host", .host), ("why", .why)]))]
     Resolve { host: String, why: String },
-    #[error(
-        "{target} ne répond pas ({why}) : vérifiez que le cloud marche et que rien ne ferme \
-         le port {port} en sortie"
-    )]
+    #[error("{}", say("tunnel-tcp", &[("target", .target), ("port", .port), ("why", .why)]))]
     Tcp { target: String, port: u16, why: String },
     #[error("{0}")]
     Certificate(String),
-    #[error("{target} répond, mais pas en TLS ({why}) : vérifiez le port, ou un portail captif")]
+    #[error("{}", say("tunnel-not-tls", &[("target", .target), ("why", .why)]))]
     Tls { target: String, why: String },
-    #[error(
-        "{target} répond, mais n'ouvre pas le tunnel ({why}) : vérifiez que c'est bien un \
-         cloud Fournil, à jour, sans mandataire qui coupe les WebSocket"
-    )]
+    #[error("{}", say("tunnel-upgrade", &[("target", .target), ("why", .why)]))]
     Upgrade { target: String, why: String },
-    #[error("{target} est occupé ou redémarre (HTTP {status}) : la passerelle revient d'elle-même")]
+    #[error("{}", say("tunnel-busy", &[("target", .target), ("status", .status)]))]
     Busy { target: String, status: u16, retry_after: Duration },
 }
 
@@ -82,15 +78,19 @@ pub async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
     let failed = |why: String| ConnectError::Resolve { host: target.host.clone(), why };
     let found = timeout(RESOLVE_TIMEOUT, lookup_host((target.host.as_str(), target.port)))
         .await
-        .map_err(|_| failed("pas de réponse".to_owned()))?
+        .map_err(|_| failed(say("tunnel-why-silent", &[])))?
         .map_err(|error| failed(short(&error)))?;
     let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MAX).collect();
-    if addresses.is_empty() { Err(failed("aucune adresse".to_owned())) } else { Ok(addresses) }
+    if addresses.is_empty() {
+        Err(failed(say("tunnel-why-no-address", &[])))
+    } else {
+        Ok(addresses)
+    }
 }
 
 /// Opens TCP to the first address that answers.
 pub async fn reach(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
-    let mut why = "aucune adresse".to_owned();
+    let mut why = say("tunnel-why-no-address", &[]);
     for address in addresses {
         match timeout(TCP_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
@@ -100,7 +100,7 @@ pub async fn reach(target: &Target, addresses: &[SocketAddr]) -> Result<TcpStrea
                 return Ok(stream);
             }
             Ok(Err(error)) => why = short(&error),
-            Err(_) => "pas de réponse".clone_into(&mut why),
+            Err(_) => why = say("tunnel-why-silent", &[]),
         }
     }
     Err(ConnectError::Tcp { target: target.to_string(), port: target.port, why })
@@ -127,7 +127,7 @@ pub async fn secure(
 ) -> Result<TlsStream<TcpStream>, ConnectError> {
     let failed = |why: String| ConnectError::Tls { target: target.to_string(), why };
     let name = ServerName::try_from(target.host.clone())
-        .map_err(|_| failed("nom impossible à vérifier".to_owned()))?;
+        .map_err(|_| failed(say("tunnel-why-no-name", &[])))?;
     let connector = TlsConnector::from(trust.config.clone());
     match timeout(TLS_TIMEOUT, connector.connect(name, stream)).await {
         Ok(Ok(stream)) => Ok(stream),
@@ -138,18 +138,27 @@ pub async fn secure(
             Some(cause) => failed(cause.to_string()),
             None => failed(short(&error)),
         }),
-        Err(_) => Err(failed("pas de réponse".to_owned())),
+        Err(_) => Err(failed(say("tunnel-why-silent", &[]))),
     }
 }
 
-/// In TLS 1.3 the server judges our certificate after we are done: its word comes late.
 fn refused(target: &Target, error: &io::Error) -> ConnectError {
-    match tls_cause(error) {
-        Some(rustls::Error::AlertReceived(alert)) => ConnectError::Certificate(format!(
-            "{target} refuse le certificat client de cette passerelle ({alert:?}) : demandez-en un \
-             autre (« fournil-cloud gateway-ca issue ») et corrigez [cloud] client_cert"
-        )),
-        _ => ConnectError::Tls { target: target.to_string(), why: short(error) },
+    match client_refused(error) {
+        Some(alert) => {
+            let why = format!("{alert:?}");
+            let given: Given<'_> = &[("target", target), ("why", &why)];
+            ConnectError::Certificate(say("tunnel-client-refused", given))
+        }
+        None => ConnectError::Tls { target: target.to_string(), why: short(error) },
+    }
+}
+
+/// The word of a server that does not take our certificate. In TLS 1.3 it judges it after
+/// we are done, so the word comes late: with the first answer that is read.
+pub fn client_refused(error: &io::Error) -> Option<AlertDescription> {
+    match tls_cause(error)? {
+        rustls::Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
     }
 }
 
@@ -170,19 +179,8 @@ pub async fn upgrade(
     stream: TlsStream<TcpStream>,
 ) -> Result<Socket, ConnectError> {
     let failed = |why: String| ConnectError::Upgrade { target: target.to_string(), why };
-    let mut request = format!("wss://{}{TUNNEL_PATH}", target.authority())
-        .into_client_request()
-        .map_err(|error| failed(error.to_string()))?;
-    request
-        .headers_mut()
-        .insert(http::header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    let handshake = tokio_tungstenite::client_async_with_config(
-        request,
-        Metered::new(stream),
-        Some(socket_config()),
-    );
-    match timeout(UPGRADE_TIMEOUT, handshake).await {
-        Ok(Ok((socket, _))) => Ok(socket),
+    match timeout(UPGRADE_TIMEOUT, handshake(target, stream)).await {
+        Ok(Ok(socket)) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(answer))) => {
             let status = answer.status();
             if is_busy(status) {
@@ -198,8 +196,26 @@ pub async fn upgrade(
             Err(refused(target, &error))
         }
         Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed("pas de réponse".to_owned())),
+        Err(_) => Err(failed(say("tunnel-why-silent", &[]))),
     }
+}
+
+/// The WebSocket's own handshake, with its own errors and no time limit.
+pub async fn handshake(
+    target: &Target,
+    stream: TlsStream<TcpStream>,
+) -> Result<Socket, tungstenite::Error> {
+    let mut request = format!("wss://{}{TUNNEL_PATH}", target.authority()).into_client_request()?;
+    request
+        .headers_mut()
+        .insert(http::header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let (socket, _) = tokio_tungstenite::client_async_with_config(
+        request,
+        Metered::new(stream),
+        Some(socket_config()),
+    )
+    .await?;
+    Ok(socket)
 }
 
 /// Answers of a server that means to be there again soon.
@@ -228,13 +244,11 @@ pub fn socket_config() -> WebSocketConfig {
 /// The system's words without its numbers.
 fn short(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connexion refusée".to_owned(),
-        io::ErrorKind::TimedOut => "pas de réponse".to_owned(),
-        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
-            "connexion coupée".to_owned()
-        }
+        io::ErrorKind::ConnectionRefused => say("tunnel-why-refused", &[]),
+        io::ErrorKind::TimedOut => say("tunnel-why-silent", &[]),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => say("tunnel-why-cut", &[]),
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
-            "réseau injoignable".to_owned()
+            say("tunnel-why-unreachable", &[])
         }
         _ => error.to_string().lines().next().unwrap_or_default().to_owned(),
     }

@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::connect::{self, ConnectError};
 use super::target::Target;
 use super::trust::Trust;
+use crate::i18n::say;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -34,7 +35,7 @@ impl Posted {
     pub(super) fn why(&self) -> String {
         match &self.retry_after {
             Some(seconds) if self.status == StatusCode::TOO_MANY_REQUESTS => {
-                format!("trop d'essais depuis cette adresse : recommencez dans {seconds} s")
+                say("tunnel-too-many-tries", &[("seconds", seconds)])
             }
             _ => format!("HTTP {}", self.status),
         }
@@ -46,7 +47,7 @@ impl Posted {
 pub enum PostError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("{target} n'a pas répondu comme un cloud Fournil ({why}) : vérifiez l'adresse")]
+    #[error("{}", say("tunnel-not-a-cloud", &[("target", .target), ("why", .why)]))]
     Broken { target: String, why: String },
 }
 
@@ -61,7 +62,7 @@ pub(super) async fn post(
     let broken = |why: String| PostError::Broken { target: target.to_string(), why };
     timeout(ANSWER_TIMEOUT, exchange(target, stream, path, body))
         .await
-        .map_err(|_| broken("pas de réponse".to_owned()))?
+        .map_err(|_| broken(say("tunnel-why-silent", &[])))?
         .map_err(broken)
 }
 

@@ -146,8 +146,8 @@ async fn renewed(identity: &mut watch::Receiver<Arc<Identity>>) {
     }
 }
 
-/// Not a fault: a session gave way to one with another identity.
-const RENEWED: &str = "nouvelle identité";
+/// Not a fault, and shown to nobody: a session gave way to one with another identity.
+const RENEWED: &str = "renewed";
 
 /// One try and, if it succeeds, one session; gives the wait before the next and why.
 async fn once<L: Log>(

@@ -20,6 +20,7 @@ use super::https::{self, PostError};
 use super::identity::{self, Enrolled, Identity, IdentityError, PendingKey};
 use super::target::{CHALLENGE_PATH, ROTATE_PATH, Target};
 use super::trust::Trust;
+use crate::i18n::say;
 
 /// The cloud's word for a key that it will never take.
 const KEY_TAKEN: &str = "key-taken";
@@ -27,10 +28,7 @@ const KEY_TAKEN: &str = "key-taken";
 /// Why the key did not change, in one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
-    #[error(
-        "la clé est un « credential » de systemd : elle se change en enrôlant de nouveau, puis \
-         avec systemd-creds (voyez operations.md)"
-    )]
+    #[error("{}", say("tunnel-rotate-credential", &[]))]
     Credential,
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -39,9 +37,9 @@ pub enum RotateError {
     /// The cloud's own words.
     #[error("{message}")]
     Refused { code: String, message: String },
-    #[error("{target} a donné une réponse qui n'est pas celle d'un cloud Fournil ({why})")]
+    #[error("{}", say("tunnel-rotate-answer", &[("target", .target), ("why", .why)]))]
     Answer { target: String, why: String },
-    #[error("le cloud montre l'empreinte {theirs}, ici la nouvelle clé a {ours} : rien ne change")]
+    #[error("{}", say("tunnel-rotate-fingerprint", &[("theirs", .theirs), ("ours", .ours)]))]
     Fingerprint { ours: String, theirs: String },
 }
 

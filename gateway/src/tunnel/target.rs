@@ -4,6 +4,8 @@ use std::fmt;
 
 use rustls::pki_types::ServerName;
 
+use crate::i18n::say;
+
 /// Port when the address names none.
 const PORT_DEFAULT: u16 = 443;
 /// The tunnel's door.
@@ -24,9 +26,10 @@ pub struct Target {
 
 /// Why an address is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("« {address} » n'est pas l'adresse d'un cloud ({why}) : écrivez https://nom[:port]")]
+#[error("{}", say("tunnel-address", &[("address", .address), ("why", &say(.why, &[]))]))]
 pub struct BadAddress {
     address: String,
+    /// The id of its text.
     why: &'static str,
 }
 
@@ -34,23 +37,22 @@ impl Target {
     /// Reads `https://host[:port]` or `wss://host[:port]`.
     pub fn parse(address: &str) -> Result<Self, BadAddress> {
         let bad = |why| BadAddress { address: address.to_owned(), why };
-        let uri: hyper::Uri =
-            address.trim().parse().map_err(|_| bad("ce n'est pas une adresse Internet"))?;
+        let uri: hyper::Uri = address.trim().parse().map_err(|_| bad("tunnel-address-none"))?;
         match uri.scheme_str() {
             Some("https" | "wss") => {}
-            Some("http" | "ws") => return Err(bad("sans TLS, rien n'est protégé")),
-            _ => return Err(bad("il manque https://")),
+            Some("http" | "ws") => return Err(bad("tunnel-address-no-tls")),
+            _ => return Err(bad("tunnel-address-scheme")),
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return Err(bad("rien ne doit suivre le nom et le port"));
+            return Err(bad("tunnel-address-path"));
         }
-        let authority = uri.authority().ok_or_else(|| bad("il manque le nom"))?;
+        let authority = uri.authority().ok_or_else(|| bad("tunnel-address-host"))?;
         if authority.as_str().contains('@') {
-            return Err(bad("ni nom d'utilisateur ni mot de passe ici"));
+            return Err(bad("tunnel-address-user"));
         }
         let host = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
         if ServerName::try_from(host.clone()).is_err() {
-            return Err(bad("ce nom ne peut pas être vérifié par TLS"));
+            return Err(bad("tunnel-address-name"));
         }
         Ok(Self { host, port: uri.port_u16().unwrap_or(PORT_DEFAULT) })
     }

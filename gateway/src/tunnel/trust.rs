@@ -6,18 +6,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::identity;
+use crate::i18n::say;
 
 /// A client configuration and where its roots came from.
 #[derive(Debug, Clone)]
 pub struct Trust {
     pub config: Arc<ClientConfig>,
-    roots: Arc<RootCertStore>,
+    /// Whom `config` believes.
+    pub roots: Arc<RootCertStore>,
     /// The pinned authority; `None` for the public roots.
     pub ca_file: Option<PathBuf>,
 }
@@ -26,20 +29,15 @@ pub struct Trust {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     #[error(
-        "le certificat d'autorité {} est illisible ({why}) : il faut un fichier PEM lisible \
-         par la passerelle",
-        path.display()
+        "{}",
+        say("tunnel-authority-unreadable", &[("path", &.path.display()), ("why", .why)])
     )]
     Unreadable { path: PathBuf, why: String },
-    #[error("{} ne contient aucun certificat : il faut un fichier PEM", path.display())]
+    #[error("{}", say("tunnel-authority-empty", &[("path", &.path.display())]))]
     Empty { path: PathBuf },
-    #[error(
-        "le certificat client {} ou sa clé ne peut pas servir ({why}) : corrigez [cloud] \
-         client_cert et client_key, ou demandez-en un autre au cloud",
-        path.display()
-    )]
+    #[error("{}", say("tunnel-client-unusable", &[("path", &.path.display()), ("why", .why)]))]
     Client { path: PathBuf, why: String },
-    #[error("TLS ne peut pas être préparé")]
+    #[error("{}", say("tunnel-tls-setup", &[]))]
     Setup(#[from] rustls::Error),
 }
 
@@ -99,8 +97,7 @@ impl Trust {
 type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
 fn builder(roots: &Arc<RootCertStore>) -> Result<Builder, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
+    Ok(ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_root_certificates(Arc::clone(roots)))
 }
@@ -114,39 +111,36 @@ pub fn until_ms(chain: &[CertificateDer<'_>]) -> Option<i64> {
     ends.min()
 }
 
+/// The TLS provider.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
 /// What is wrong with a server's certificate and what to do, in one line.
 pub fn explain(error: &CertificateError, host: &str, ca_file: Option<&Path>) -> String {
-    match (error, ca_file) {
-        (CertificateError::UnknownIssuer | CertificateError::BadSignature, None) => format!(
-            "le certificat de {host} n'est signé par aucune autorité publique : si ce cloud a \
-             la sienne, donnez-la (enrol --ca FICHIER, ou ca_file dans [cloud])"
-        ),
-        (CertificateError::UnknownIssuer | CertificateError::BadSignature, Some(path)) => format!(
-            "le certificat de {host} n'est pas signé par l'autorité {} : ce n'est peut-être pas \
-             votre cloud ; vérifiez l'adresse, puis l'autorité",
-            path.display()
-        ),
+    let unknown = matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+    let id = match (error, ca_file) {
+        (_, Some(path)) if unknown => {
+            let path = path.display();
+            return say("tunnel-certificate-other", &[("host", &host), ("path", &path)]);
+        }
+        (_, None) if unknown => "tunnel-certificate-public",
         (
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             _,
-        ) => {
-            format!(
-                "le certificat présenté n'est pas au nom de {host} : vérifiez l'adresse, ou \
-                 faites refaire le certificat du cloud à ce nom"
-            )
+        ) => "tunnel-certificate-name",
+        (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => {
+            "tunnel-certificate-expired"
         }
-        (CertificateError::Expired | CertificateError::ExpiredContext { .. }, _) => format!(
-            "le certificat de {host} est périmé, ou l'heure de cette machine est fausse : \
-             vérifiez d'abord la date d'ici"
-        ),
         (CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }, _) => {
-            format!(
-                "le certificat de {host} n'est pas encore valable : l'heure de cette machine est \
-             sans doute fausse, remettez-la à l'heure"
-            )
+            "tunnel-certificate-early"
         }
-        (other, _) => format!("le certificat de {host} est refusé ({other:?}) : voyez le cloud"),
-    }
+        (other, _) => {
+            let why = format!("{other:?}");
+            return say("tunnel-certificate-refused", &[("host", &host), ("why", &why)]);
+        }
+    };
+    say(id, &[("host", &host)])
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use fournil_protocol::document::{
 use fournil_protocol::event::{
     Body, CommandReport, DeviceHealth, Event, Health, Notice, Punch, Stamp,
 };
-use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::frame::{
+    Ack, Commands, Events, Frame, Goodbye, Inquiry, Kind, Ping, Pong, Standing,
+};
 use fournil_protocol::hello::{Challenge, DownHead, Hello, UpHead, Welcome};
 use proptest::collection::vec;
 use proptest::option;
@@ -268,7 +270,17 @@ pub(crate) fn frame() -> impl Strategy<Value = Frame> {
         (any::<u32>(), text(), any::<u32>()).prop_map(|(code, reason, retry_after_ms)| {
             Kind::Goodbye(Goodbye { code, reason, retry_after_ms })
         });
+    let inquiry = (any::<u32>(), bytes(), bytes(), text()).prop_map(
+        |(version, gateway_id, signature, server_name)| {
+            Kind::Inquiry(Inquiry { version, gateway_id, signature, server_name })
+        },
+    );
+    let standing = (any::<u32>(), text(), text()).prop_map(|(code, reason, server_name)| {
+        Kind::Standing(Standing { code, reason, server_name })
+    });
     let kind = prop_oneof![
+        inquiry,
+        standing,
         challenge,
         hello().prop_map(Kind::Hello),
         welcome().prop_map(Kind::Welcome),

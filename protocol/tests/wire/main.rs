@@ -5,6 +5,7 @@
 //! no bytes make the codec panic. `samples` and `arbitrary` build the messages.
 
 mod arbitrary;
+mod definitions;
 mod golden;
 mod property;
 mod rules;

@@ -12,7 +12,9 @@ use fournil_protocol::event::{
     Body, CommandReport, CommandState, DeviceHealth, DeviceKind, DeviceState, Event, Evidence,
     Health, Notice, Punch, PunchSource, Severity, Stamp,
 };
-use fournil_protocol::frame::{Ack, Commands, Events, Frame, Goodbye, Kind, Ping, Pong};
+use fournil_protocol::frame::{
+    Ack, Commands, Events, Frame, Goodbye, Inquiry, Kind, Ping, Pong, Standing,
+};
 use fournil_protocol::hello::{Challenge, DownHead, Hello, Mode, UpHead, Welcome};
 use prost::Message;
 
@@ -253,6 +255,23 @@ fn first() -> Vec<(&'static str, Kind)> {
                 code: 4000,
                 reason: "le serveur redémarre".into(),
                 retry_after_ms: 2_500,
+            }),
+        ),
+        (
+            "inquiry",
+            Kind::Inquiry(Inquiry {
+                version: 1,
+                gateway_id: id(0x33),
+                signature: vec![0x44; 64],
+                server_name: "cloud.fournil.example".into(),
+            }),
+        ),
+        (
+            "standing",
+            Kind::Standing(Standing {
+                code: 4501,
+                reason: "gateway or key not known: enrol it again".into(),
+                server_name: "cloud.fournil.example".into(),
             }),
         ),
     ];

@@ -78,7 +78,7 @@ async fn status_doctor_and_journal_tell_of_a_running_service() {
     let findings: Vec<Value> = serde_json::from_str(&out).unwrap();
     let of = |check: &str| findings.iter().find(|finding| finding["check"] == check).unwrap();
     assert_eq!(
-        (&of("journal")["verdict"], &of("imprimante")["verdict"]),
+        (&of("journal")["verdict"], &of("printer")["verdict"]),
         (&"ok".into(), &"ok".into())
     );
 

@@ -211,7 +211,9 @@ pub fn gateway_spec(dir: &Path, args: &[&str]) -> anyhow::Result<Spec> {
 fn spec(program: &'static str, config: &Path, args: &[&str]) -> anyhow::Result<Spec> {
     let mut all = vec!["--config".to_owned(), config.display().to_string()];
     all.extend(args.iter().map(|arg| (*arg).to_owned()));
-    Ok(Spec { name: program, program: binary(program)?, args: all, env: Vec::new() })
+    // Whatever the terminal speaks: the tests read French.
+    let env = vec![("FOURNIL_LANGUAGE".to_owned(), "fr".to_owned())];
+    Ok(Spec { name: program, program: binary(program)?, args: all, env })
 }
 
 /// A copy of the demonstration's database, which is made once per build and cluster.

@@ -63,6 +63,20 @@ async fn a_flood_from_the_gateways_own_address_costs_no_look_ups_and_does_not_lo
 }
 
 #[tokio::test]
+async fn a_revoked_gateway_is_told_so_without_a_look_up() {
+    let world = World::new().await;
+    let (gate, nowhere) = (Gate::default(), no_database());
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(enrol::revoke(&mut act, world.gateway_id).await.expect("revoke"));
+    act.commit().await.expect("commit");
+    let hello = signed(&world.key, world.gateway_id, &[9; 32]);
+    for db in [&world.test.db, &nowhere, &nowhere, &nowhere, &nowhere] {
+        let (code, _) = said(&gate, db, "192.0.2.7", &hello).await.expect("refused");
+        assert_eq!(code, close::REVOKED);
+    }
+}
+
+#[tokio::test]
 async fn a_flood_from_many_addresses_asks_about_one_gateway_a_few_times_only() {
     let (gate, gateway_id) = (Gate::default(), Uuid::now_v7());
     let connect = "postgres://nobody@127.0.0.1:1/none".parse().expect("a URL");

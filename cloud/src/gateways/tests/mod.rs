@@ -7,6 +7,7 @@ mod ends;
 mod enrolment;
 mod gate;
 mod impossible;
+mod inquiry;
 mod keys;
 mod pages;
 mod property;

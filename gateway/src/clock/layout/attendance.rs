@@ -25,7 +25,7 @@ pub enum AttendanceLayout {
 
 /// The name of a layout that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("il n'y a pas de format {0:?} : écrivez 40 à 64, 16, 8a ou 8b")]
+#[error("{}", crate::i18n::say("clock-layout-unknown", &[("name", .0)]))]
 pub struct UnknownLayout(pub String);
 
 impl AttendanceLayout {

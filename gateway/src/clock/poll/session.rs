@@ -20,6 +20,7 @@ use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
 use crate::clock::link::Event;
 use crate::clock::visit::{self, Log, Plan, Reading};
 use crate::clock::wire::EVENT_PUNCH;
+use crate::i18n::say;
 use crate::supervise::progress;
 
 /// Events waiting to be recorded; when full, the clock waits.
@@ -389,13 +390,11 @@ impl ClockPart {
         bytes: &[u8],
     ) -> Result<(), SessionEnd> {
         let names: Vec<String> = candidates.iter().map(AttendanceLayout::to_string).collect();
-        let names = if names.is_empty() { "aucun".to_owned() } else { names.join(", ") };
-        let detail = format!(
-            "la mémoire de {} octets ({} pointages d'après la pointeuse) va avec ces formats : \
-             {names} ; rien n'est deviné et la pointeuse garde tout ; fixez « layout » dans sa \
-             section après un coup d'œil à « fournil-gateway clock dump »",
-            bytes.len(),
-            sizes.records,
+        let names =
+            if names.is_empty() { say("clock-ambiguous-none", &[]) } else { names.join(", ") };
+        let detail = say(
+            "clock-ambiguous",
+            &[("bytes", &bytes.len()), ("records", &sizes.records), ("names", &names)],
         );
         self.condition.layout_unclear = Some(detail.clone());
         if self.memory.is_ambiguity_told {
@@ -403,18 +402,14 @@ impl ClockPart {
         }
         let shown = bytes.get(..SHOWN_BYTES).unwrap_or(bytes);
         let shown = data_encoding::HEXLOWER.encode(shown);
-        let detail = format!("{detail} ; elle commence par {shown}");
+        let detail = say("clock-ambiguous-begins", &[("detail", &detail), ("shown", &shown)]);
         self.notice(Severity::Alarm, words::CLOCK_LAYOUT_AMBIGUOUS, detail).await?;
         self.memory.is_ambiguity_told = true;
         Ok(())
     }
 
     async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
-        let detail = format!(
-            "{count} pointages annoncés en direct ne sont pas ainsi dans la mémoire de la \
-             pointeuse ; ses annonces ne font plus que déclencher une lecture ; comparez ces \
-             pointages avec sa mémoire"
-        );
+        let detail = say("clock-live-differs", &[("count", &count)]);
         self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }
 

@@ -1,5 +1,5 @@
 //! Challenge, Hello, Welcome, and what must hold between the heads before anything
-//! else is said. The rules are those of the table in `protocol/README.md`.
+//! else is said. The rules are those of the table in `docs/protocol.md`.
 
 use std::time::Duration;
 
@@ -174,6 +174,8 @@ fn unexpected(wanted: &str, got: &Kind) -> End {
         Kind::Ping(_) => "a ping",
         Kind::Pong(_) => "a pong",
         Kind::Goodbye(_) => "a goodbye",
+        Kind::Inquiry(_) => "an inquiry",
+        Kind::Standing(_) => "an answer to an inquiry",
         Kind::Offer(_) | Kind::Grant(_) | Kind::Chunk(_) | Kind::Stop(_) => "a transfer",
     };
     refused(close::MALFORMED, format!("{wanted} was due and {got} came"))

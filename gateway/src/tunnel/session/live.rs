@@ -21,6 +21,7 @@ use super::bulk::Bulk;
 use super::greeting::Agreed;
 use super::welcome::{announce, seed_offset};
 use super::{End, Terms};
+use crate::i18n::say;
 use crate::journal::{AcceptError, Accepted, EventRun, UpError, UpMark};
 use crate::seam::RecordError;
 use crate::tunnel::backoff::about;
@@ -218,7 +219,7 @@ impl<'a, L: Log> Live<'a, L> {
                 let next = self.window.last_sent() + 1;
                 let is_stuck = run.events.is_empty() && next == self.window.durable() + 1;
                 if run.first_seq != next || run.epoch != self.up_epoch || is_stuck {
-                    return Err(End::Journal(format!("l'événement {next} manque")));
+                    return Err(End::Journal(say("tunnel-journal-gap", &[("seq", &next)])));
                 }
                 self.batch = run.events;
                 Ok(())
@@ -265,13 +266,8 @@ impl<'a, L: Log> Live<'a, L> {
     /// up meanwhile, which frees room.
     fn put_back(&mut self, commands: Vec<Command>, reason: &str, now: Instant) {
         if !std::mem::replace(&mut self.is_fullness_told, true) {
-            tracing::error!(
-                reason,
-                commands = commands.len(),
-                "journal plein : des commandes du cloud attendent. Libérez de la place sur le \
-                 disque (df -h), ou vérifiez l'imprimante qui retient les précédentes \
-                 (fournil-gateway status)"
-            );
+            let text = say("tunnel-journal-full", &[]);
+            tracing::error!(reason, commands = commands.len(), "{text}");
         }
         for command in commands.into_iter().rev() {
             self.inbox.push_front(command);

@@ -33,6 +33,7 @@ use super::metered::{Meter, Metered};
 use super::reasons::sentence;
 use super::state::TunnelState;
 use super::uploads::Uploads;
+use crate::i18n::say;
 use crate::seam::{CloudOffset, Job};
 use crate::supervise::Pulse;
 use live::Live;
@@ -71,19 +72,31 @@ pub struct Terms<L> {
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum End {
-    #[error("la passerelle s'arrête")]
+    #[error("{}", say("tunnel-end-stopped", &[]))]
     Stopped,
     /// The cloud ended it on purpose.
-    #[error("le cloud a fermé la session : {} ({code}, {reason})", sentence(*code))]
+    #[error(
+        "{}",
+        say(
+            "tunnel-end-goodbye",
+            &[("sentence", &sentence(*.code)), ("code", .code), ("reason", .reason)]
+        )
+    )]
     Goodbye { code: u16, reason: String, retry_after_ms: u32 },
     /// We ended it, and told the cloud why.
-    #[error("session terminée ici : {} ({code}, {reason})", sentence(*code))]
+    #[error(
+        "{}",
+        say(
+            "tunnel-end-refused",
+            &[("sentence", &sentence(*.code)), ("code", .code), ("reason", .reason)]
+        )
+    )]
     Refused { code: u16, reason: String },
-    #[error("le cloud ne dit plus rien")]
+    #[error("{}", say("tunnel-end-silent", &[]))]
     Silent,
-    #[error("la connexion est coupée ({0})")]
+    #[error("{}", say("tunnel-end-cut", &[("why", .0)]))]
     Cut(String),
-    #[error("le journal ne répond plus ({0})")]
+    #[error("{}", say("tunnel-end-journal", &[("why", .0)]))]
     Journal(String),
 }
 
@@ -173,7 +186,7 @@ where
             }
             done = live.work_done() => live.take(done, Instant::now()),
             changed = changed.changed() => {
-                changed.map_err(|_| End::Journal("arrêté".to_owned()))
+                changed.map_err(|_| End::Journal(say("tunnel-journal-stopped", &[])))
             }
             message = stream.next() => match heard(message) {
                 Ok(Some(frame)) => live.hear(frame, Instant::now()),
@@ -211,7 +224,7 @@ where
 /// Reads a message as a frame. `None` is a message that says nothing to us.
 fn heard(message: Option<Result<Message, Error>>) -> Result<Option<Frame>, End> {
     match message {
-        None => Err(End::Cut("fermée sans un mot".to_owned())),
+        None => Err(End::Cut(say("tunnel-cut-wordless", &[]))),
         Some(Err(error)) => Err(cut(&error)),
         Some(Ok(Message::Binary(bytes))) => Frame::decode_bytes(&bytes)
             .map(Some)
@@ -223,7 +236,7 @@ fn heard(message: Option<Result<Message, Error>>) -> Result<Option<Frame>, End> 
                 retry_after_ms: 0,
             })
         }
-        Some(Ok(Message::Close(_))) => Err(End::Cut("fermée par le cloud".to_owned())),
+        Some(Ok(Message::Close(_))) => Err(End::Cut(say("tunnel-cut-by-cloud", &[]))),
         Some(Ok(Message::Text(_))) => Err(End::Refused {
             code: close::MALFORMED,
             reason: "a text message is no frame".to_owned(),
@@ -242,7 +255,7 @@ fn cut(error: &Error) -> End {
         Error::Capacity(_) => {
             End::Refused { code: close::MALFORMED, reason: "frame over the limit".to_owned() }
         }
-        Error::ConnectionClosed | Error::AlreadyClosed => End::Cut("fermée".to_owned()),
+        Error::ConnectionClosed | Error::AlreadyClosed => End::Cut(say("tunnel-cut-closed", &[])),
         other => End::Cut(other.to_string()),
     }
 }

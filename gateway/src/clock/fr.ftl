@@ -1,0 +1,51 @@
+## La pointeuse : ce qui ne va pas avec elle ou avec sa section.
+
+clock-unreachable = aucune pointeuse ne répond à { $target } ({ $reason }) : vérifiez son courant et son réseau, et que l'adresse est celle de son menu
+clock-busy = la pointeuse { $target } prend la connexion mais ne répond pas ({ $reason }) : la plupart ne servent qu'un programme à la fois ; arrêtez l'autre logiciel qui la lit, ou redémarrez-la
+clock-key-refused = la pointeuse { $target } refuse la clé de communication : reprenez le nombre de son menu Comm > Connexion PC (comm_key, --comm-key)
+clock-not-a-clock = ce qui écoute à { $target } n'est pas une pointeuse ({ $found }) : vérifiez l'adresse et le port
+clock-no-answer = pas de réponse de la pointeuse en { $seconds } s ({ $step }) : vérifiez le réseau et la pointeuse
+clock-ended = liaison perdue ({ $step } : { $end }) ; un nouvel essai suit
+clock-refused = la pointeuse a refusé ({ $step }, réponse { $answer }) : redémarrez-la si cela dure
+clock-senseless = réponse incompréhensible de la pointeuse ({ $step } : { $what }) : redémarrez-la si cela dure
+clock-forbidden = la commande { $command } n'est pas de celles que la passerelle peut envoyer
+
+clock-step-connect = connexion
+clock-step-key = clé de communication
+clock-step-enable = déblocage du clavier
+clock-step-lock = blocage du clavier
+clock-step-free-buffer = libération du tampon
+clock-step-option = lecture d'une option
+clock-step-firmware = lecture de la version
+clock-step-time = lecture de l'heure
+clock-step-set-time = mise à l'heure
+clock-step-sizes = lecture des tailles
+clock-step-events = demande des événements
+clock-step-users = lecture des utilisateurs
+clock-step-log = lecture des pointages
+clock-step-exit = départ
+
+clock-link-closed = la pointeuse a fermé la connexion
+clock-link-broken = la connexion est coupée : { $why }
+
+clock-not-read = la pointeuse n'est pas lue
+clock-serial-mismatch = la pointeuse donne le numéro de série « { $found } », « { $expected } » est attendu : rien n'est lu ; si elle a été remplacée, mettez son numéro dans expected_serial
+clock-log-nearly-full = { $records } pointages sur { $capacity } : une fois tous au cloud, videz la mémoire dans le menu de la pointeuse ; elle n'est jamais vidée d'ici
+clock-drift = { $direction ->
+    [fast] la pointeuse avance de { $seconds } s
+   *[slow] la pointeuse retarde de { $seconds } s
+} : mettez-la à l'heure avec « fournil-gateway clock set-time » et vérifiez le fuseau configuré
+clock-ambiguous = la mémoire de { $bytes } octets ({ $records } pointages d'après la pointeuse) va avec ces formats : { $names } ; rien n'est deviné et la pointeuse garde tout ; fixez « layout » dans sa section après un coup d'œil à « fournil-gateway clock dump »
+clock-ambiguous-none = aucun
+clock-ambiguous-begins = { $detail } ; elle commence par { $shown }
+clock-ambiguous-dump = la mémoire de { $bytes } octets va avec ces formats : [{ $names }] ; relisez-la avec --layout ; octets : { $shown }
+clock-live-differs = { $count } pointages annoncés en direct ne sont pas ainsi dans la mémoire de la pointeuse ; ses annonces ne font plus que déclencher une lecture ; comparez ces pointages avec sa mémoire
+clock-count-differs = la pointeuse compte { $counted } pointages, sa mémoire en contient { $held }
+clock-users-unknown = la table des utilisateurs ({ $bytes } octets) a un format inconnu
+
+clock-config-name = une pointeuse n'a pas de nom : donnez à chaque [[clock]] le sien
+clock-config-address = pointeuse « { $name } » : l'adresse « { $address } » n'est pas hôte:port, comme 192.168.1.201:4370
+clock-config-udp = pointeuse « { $name } » : transport = "udp" n'est pas encore pris en charge ; celles qui offrent aussi TCP vont avec transport = "tcp"
+clock-config-poll = pointeuse « { $name } » : poll_interval_s vaut { $seconds } ; de 5 à 86400 sont possibles
+clock-config-layout = pointeuse « { $name } » : { $why }
+clock-layout-unknown = il n'y a pas de format « { $name } » : écrivez 40 à 64, 16, 8a ou 8b
