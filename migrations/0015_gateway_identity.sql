@@ -62,7 +62,9 @@ as $$
                  where k.company_id = g.company_id and k.gateway_id = g.gateway_id
                    and (k.state in ('active', 'next')
                         or (k.state = 'retiring' and k.retires_at > now()))
-                 order by k.added_at desc)
+                 -- Each costs a verification: the newest of those on their way out.
+                 order by k.state = 'retiring', k.added_at desc
+                 limit 5)
     from gateways g
     where g.gateway_id = wanted
 $$;

@@ -27,6 +27,24 @@ pub(in crate::gateways) async fn stand(
     Ok(state)
 }
 
+/// Keys that are still good for a while after their successor came.
+pub(in crate::gateways) async fn retiring_count(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+) -> Result<i64, DbError> {
+    let count = sqlx::query_scalar!(
+        "select count(*) as \"count!\"
+         from gateway_keys
+         where company_id = $1 and gateway_id = $2 and state = 'retiring' and retires_at > now()",
+        company.0,
+        gateway_id
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(count)
+}
+
 /// Lets a key open sessions beside the one that proposed it. An earlier proposal that never
 /// opened one is dropped.
 pub(in crate::gateways) async fn propose(
