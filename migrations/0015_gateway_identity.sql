@@ -21,6 +21,7 @@ alter table gateways
     -- `asked`: a person wants a new key. `told`: the gateway was told to make one.
     add column rotation text
         constraint gateway_rotation_known check (rotation in ('asked', 'told')),
+    add column rotation_told_at timestamptz,
     -- Sessions of this generation and before say nothing about copies: a person vouched.
     add column trusted_from bigint not null default 0,
     -- Of the client certificate its newest session came with.

@@ -305,8 +305,10 @@ impl Hub {
             } else if look.mode != line.mode {
                 line.order(End::of(close::RESYNC, "this gateway's mode changed"));
             } else if look.is_rotation_asked {
-                line.order(End::of(close::ROTATE, "make a new key and come back with it"));
-                told.push((look.company, look.gateway_id));
+                // One that ends for another reason does not hear it.
+                if line.order(End::of(close::ROTATE, "make a new key and come back with it")) {
+                    told.push((look.company, look.gateway_id));
+                }
             } else if look.has_queued {
                 line.wake.notify_one();
             }
@@ -318,7 +320,7 @@ impl Hub {
         }
     }
 
-    /// A gateway that was told to change its key is not told again.
+    /// A gateway that was told to change its key is not told again soon.
     async fn write_told(&self, company: CompanyId, gateway_id: Uuid) -> Result<(), DbError> {
         let mut act = self.db().begin(&Actor::system(company, "hub")).await?;
         sql::keys::tell_rotation(act.connection(), company, gateway_id).await?;
@@ -364,7 +366,9 @@ impl Hub {
         let line = Line { generation, mode, wake: Arc::clone(&wake), orders };
         let mut lines = self.lines();
         match lines.get(&identity.gateway_id) {
-            Some(other) if other.generation > generation => line.order(superseded()),
+            Some(other) if other.generation > generation => {
+                line.order(superseded());
+            }
             _ => {
                 if let Some(older) = lines.insert(identity.gateway_id, line) {
                     older.order(superseded());
@@ -459,13 +463,13 @@ impl Hub {
 }
 
 impl Line {
-    /// The first order stands.
-    fn order(&self, end: End) {
+    /// The first order stands; false when there was one.
+    fn order(&self, end: End) -> bool {
         self.orders.send_if_modified(|order| {
             let is_first = order.is_none();
             order.get_or_insert(end);
             is_first
-        });
+        })
     }
 }
 

@@ -225,8 +225,12 @@ pub(super) async fn seen(
 ) -> Result<bool, DbError> {
     let company = act.company();
     match keys::stand(act.connection(), company, gateway_id, public_key).await?.as_deref() {
-        Some("active" | "retiring") => {
+        Some(stand @ ("active" | "retiring")) => {
             keys::connected(act.connection(), company, gateway_id, public_key).await?;
+            if stand == "active" {
+                let told_before = act.now() - TELL_AGAIN_AFTER;
+                keys::tell_again(act.connection(), company, gateway_id, told_before).await?;
+            }
             Ok(true)
         }
         Some("next") => {

@@ -156,10 +156,29 @@ pub(in crate::gateways) async fn tell_rotation(
     gateway_id: Uuid,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "update gateways set rotation = 'told'
+        "update gateways set rotation = 'told', rotation_told_at = now()
          where company_id = $1 and gateway_id = $2 and rotation = 'asked'",
         company.0,
         gateway_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The wish is told once more when it was told before that moment.
+pub(in crate::gateways) async fn tell_again(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    told_before: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update gateways set rotation = 'asked'
+         where company_id = $1 and gateway_id = $2 and rotation = 'told' and rotation_told_at < $3",
+        company.0,
+        gateway_id,
+        told_before
     )
     .execute(connection)
     .await?;

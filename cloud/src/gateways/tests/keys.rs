@@ -320,3 +320,44 @@ async fn a_gateway_is_told_once_that_a_person_wants_another_key() {
     shop.greet(&new, world.gateway_id, hello(7, 1)).await.expect("welcome");
     assert_eq!(rotation().await, None, "done");
 }
+
+#[tokio::test]
+async fn a_wish_for_another_key_that_nothing_came_of_is_told_again_an_hour_later() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(rotate::ask(&mut act, world.gateway_id).await.expect("asked"));
+    act.commit().await.expect("commit");
+    assert_eq!(shop.goodbye().await.code, u32::from(close::ROTATE));
+    shop.cut().await;
+    let told = async || {
+        let mut scope = world.test.db.read(world.test.company).await.expect("scope");
+        sqlx::query_scalar!(
+            "select rotation_told_at from gateways where gateway_id = $1 and rotation = 'told'",
+            world.gateway_id
+        )
+        .fetch_optional(scope.connection())
+        .await
+        .expect("gateway")
+        .flatten()
+    };
+    // It is written just after it is said.
+    let waiting = async {
+        while told().await.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("told");
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    sqlx::query!(
+        "update gateways set rotation_told_at = rotation_told_at - interval '61 minutes'
+         where gateway_id = $1",
+        world.gateway_id
+    )
+    .execute(act.connection())
+    .await
+    .expect("an hour passes");
+    act.commit().await.expect("commit");
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    assert_eq!(shop.goodbye().await.code, u32::from(close::ROTATE));
+}
