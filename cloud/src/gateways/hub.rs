@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::end::{End, Ending};
-use super::gate::Gate;
+use super::gate::{Caller, Gate};
 use super::intake::EventSink;
 use super::model::Identity;
 use super::{health, outbox, sql};
@@ -399,11 +399,13 @@ impl Hub {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No session is opened by a node that stops, or before the node's past is settled.
-    pub(super) async fn ready(&self) -> Result<(), End> {
+    /// No session is opened by a node that stops, or before the node's past is settled. One
+    /// address does not take the turns of all the others.
+    pub(super) async fn ready(&self, caller: &Caller) -> Result<(), End> {
         if self.inner.options.stop.is_cancelled() {
             return Err(self.stops(0));
         }
+        self.gate().may_begin(caller, self.now())?;
         self.admission().ask(Instant::now()).map_err(|wait| {
             End::come_back(close::OVERLOAD, "too many connect at once: come back later", wait)
         })?;

@@ -85,3 +85,45 @@ async fn a_version_that_was_not_offered_is_refused() {
         assert_eq!(goodbye.code, u32::from(close::VERSION), "{version}");
     }
 }
+
+#[tokio::test]
+async fn a_stranger_who_only_begins_takes_no_turn_of_the_others() {
+    let world = World::new().await;
+    let options = HubOptions {
+        db: world.test.db.clone(),
+        time: TimeSource::system(),
+        public_name: PUBLIC_NAME.into(),
+        node: "node-2".into(),
+        heartbeat: HubOptions::HEARTBEAT,
+        versions: Versions::BUILT,
+        handshakes_per_s: 100,
+        stop: world.stop.clone(),
+    };
+    let hub = Hub::new(options, Arc::new(Ingest));
+    let mut held = Vec::new();
+    let mut turned_away = 0;
+    for _ in 0..300 {
+        let mut stranger = World::dial_from("198.51.100.9", &hub);
+        match stranger.next().await {
+            Some(Kind::Goodbye(goodbye)) => {
+                assert_eq!(goodbye.code, u32::from(close::OVERLOAD));
+                assert!(goodbye.retry_after_ms <= 5_000, "{goodbye:?}");
+                turned_away += 1;
+            }
+            _ => held.push(stranger),
+        }
+    }
+    assert!(turned_away > 200, "{turned_away}");
+    let mut shop = World::dial_node(&hub);
+    let welcome = shop.greet(&world.key, world.gateway_id, hello(7, 0)).await;
+    assert!(welcome.is_ok(), "{welcome:?}");
+}
+
+#[tokio::test]
+async fn gateways_behind_one_address_all_come_in() {
+    let world = World::new().await;
+    for _ in 0..80 {
+        let (shop, _) = world.connect(hello(7, 0)).await;
+        shop.cut().await;
+    }
+}
