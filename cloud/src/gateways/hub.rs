@@ -35,8 +35,6 @@ const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 const OVERDUE_PER_LOOK_MAX: i32 = 100;
 /// How long sessions may take to say goodbye when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// Ends kept for a database that is away.
-const OWED_MAX: usize = 10_000;
 
 /// What a hub is made of.
 pub struct HubOptions {
@@ -218,28 +216,7 @@ impl Hub {
         self.drain().await;
     }
 
-    /// Writes an end down, now or when the database is there again.
-    pub(super) async fn write_end(&self, ending: Ending) {
-        if let Err(error) = self.work(ending.write(self.db())).await {
-            let gateway_id = ending.identity.gateway_id;
-            tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel is not written yet");
-            let mut owed = self.owed();
-            if owed.len() < OWED_MAX {
-                owed.push(ending);
-            }
-        }
-    }
-
-    async fn write_owed_ends(&self) {
-        while let Some(ending) = { self.owed().pop() } {
-            if self.work(ending.write(self.db())).await.is_err() {
-                self.owed().push(ending);
-                return;
-            }
-        }
-    }
-
-    fn owed(&self) -> std::sync::MutexGuard<'_, Vec<Ending>> {
+    pub(super) fn owed(&self) -> std::sync::MutexGuard<'_, Vec<Ending>> {
         // Nothing panics while it is held, and a list of ends is whole at any moment.
         self.inner.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }

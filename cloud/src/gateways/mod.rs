@@ -25,6 +25,7 @@ mod intake;
 mod lease;
 mod model;
 pub mod outbox;
+mod owed;
 pub mod pages;
 mod reasons;
 pub mod rotate;

@@ -4,6 +4,7 @@ use fournil_protocol::close;
 
 use super::sessions::print_body;
 use super::*;
+use crate::gateways::end::{End, Ending};
 
 #[tokio::test]
 async fn too_many_at_once_are_told_when_to_come_back_each_a_little_later() {
@@ -84,6 +85,50 @@ async fn a_version_that_was_not_offered_is_refused() {
         let goodbye = refused.expect_err("refused");
         assert_eq!(goodbye.code, u32::from(close::VERSION), "{version}");
     }
+}
+
+/// Why the newest session of the gateway ended, once that is written.
+async fn close_reason(world: &World) -> String {
+    let mut scope = world.test.db.read(world.test.company).await.expect("scope");
+    sqlx::query_scalar!(
+        "select close_reason from gateway_sessions where gateway_id = $1
+         order by generation desc limit 1",
+        world.gateway_id
+    )
+    .fetch_one(scope.connection())
+    .await
+    .expect("a session")
+}
+
+#[tokio::test]
+async fn a_reason_with_anything_in_it_is_written_down_short_and_legible() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let reason = format!("a\0b\r\nc{}", "é".repeat(5_000));
+    shop.send(Kind::Goodbye(Goodbye { reason, ..Goodbye::default() })).await;
+    shop.cut().await;
+    let written = close_reason(&world).await;
+    assert!(written.starts_with("the gateway said: abcé"), "{written}");
+    assert_eq!(written.chars().count(), 200);
+    assert!(world.hub.owed().is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_the_database_refuses_holds_up_no_other() {
+    let world = World::new().await;
+    let (shop, _) = world.connect(hello(7, 0)).await;
+    shop.cut().await;
+    let end = End { reason: "\0".into(), ..End::of(0, "") };
+    let heard_at = TimeSource::system().now();
+    let refused = Ending { identity: world.identity(), generation: 1, heard_at, end };
+    world.hub.write_end(refused.clone()).await;
+    assert!(world.hub.owed().is_empty(), "it would be refused for ever");
+    // One that was kept all the same does not stand before the others.
+    let mut other = refused.clone();
+    other.end.reason = "gone".into();
+    world.hub.owed().extend([other, refused]);
+    world.hub.write_owed_ends().await;
+    assert!(world.hub.owed().is_empty());
 }
 
 #[tokio::test]
