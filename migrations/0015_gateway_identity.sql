@@ -21,6 +21,7 @@ alter table gateways
     -- `asked`: a person wants a new key. `told`: the gateway was told to make one.
     add column rotation text
         constraint gateway_rotation_known check (rotation in ('asked', 'told')),
+    add column rotation_told_at timestamptz,
     -- Sessions of this generation and before say nothing about copies: a person vouched.
     add column trusted_from bigint not null default 0,
     -- Of the client certificate its newest session came with.
@@ -62,7 +63,9 @@ as $$
                  where k.company_id = g.company_id and k.gateway_id = g.gateway_id
                    and (k.state in ('active', 'next')
                         or (k.state = 'retiring' and k.retires_at > now()))
-                 order by k.added_at desc)
+                 -- Each costs a verification: the newest of those on their way out.
+                 order by k.state = 'retiring', k.added_at desc
+                 limit 5)
     from gateways g
     where g.gateway_id = wanted
 $$;

@@ -16,7 +16,7 @@ use crate::db::Actor;
 use crate::gateways::enrol;
 use crate::i18n::{Catalogue, Message};
 use crate::time::{DEFAULT_ZONE, TimeSource, french_minute};
-use crate::web::{ClientAuthority, Issued};
+use crate::web::{ClientAuthority, Fresh, Issued};
 
 /// A year, and a month to renew it in.
 const DAYS_DEFAULT: u16 = 395;
@@ -99,9 +99,7 @@ async fn issue(
         asked.out.join(format!("gateway-{holder}.pem")),
         asked.out.join(format!("gateway-{holder}.key")),
     );
-    let fresh = authority.issue(holder, asked.days, now)?;
-    write(&key_file, &fresh.key, 0o600)?;
-    write(&cert_file, &fresh.certificate, 0o644)?;
+    let fresh = issue_to(authority, (holder, asked.days, now), &cert_file, &key_file)?;
     let told = Message::new("cli-gateway-ca-issued")
         .with("serial", fresh.issued.serial)
         .with("holder", holder)
@@ -109,6 +107,35 @@ async fn issue(
         .with("certificate", cert_file.display())
         .with("key", key_file.display());
     say(&told)
+}
+
+/// Issues into two files that are not there yet. What nobody can use is not left good.
+fn issue_to(
+    authority: &ClientAuthority,
+    (holder, days, now): (Uuid, u16, DateTime<Utc>),
+    cert_file: &Path,
+    key_file: &Path,
+) -> Result<Fresh, Fault> {
+    for file in [key_file, cert_file] {
+        if fs::symlink_metadata(file).is_ok() {
+            return Err(unwritten(file, &io::ErrorKind::AlreadyExists.into()));
+        }
+    }
+    let fresh = authority.issue(holder, days, now)?;
+    if let Err(fault) = write_pair(&fresh, cert_file, key_file) {
+        authority.revoke(&fresh.issued.serial, now)?;
+        return Err(fault);
+    }
+    Ok(fresh)
+}
+
+/// Both files or neither.
+fn write_pair(fresh: &Fresh, cert_file: &Path, key_file: &Path) -> Result<(), Fault> {
+    write(key_file, &fresh.key, 0o600)?;
+    write(cert_file, &fresh.certificate, 0o644).inspect_err(|_| {
+        // Its certificate is revoked: nothing is lost with it.
+        let _ = fs::remove_file(key_file);
+    })
 }
 
 /// The gateway of that name.
@@ -159,14 +186,39 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Fault> {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
-    written().map_err(|error| {
-        let message = Message::new("cli-gateway-ca-out").with("file", path.display());
-        message.with("cause", error).into()
-    })
+    written().map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Fault {
+    let message = Message::new("cli-gateway-ca-out").with("file", path.display());
+    message.with("cause", error).into()
 }
 
 fn say(message: &Message) -> Result<(), Fault> {
     let texts = Catalogue::load().map_err(anyhow::Error::new)?.in_language("fr");
     out::line(&texts.say(message));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_whole_is_not_left_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let authority = ClientAuthority::at(folder.path().join("ca"));
+        let now = crate::time::instant(1_795_000_000_000);
+        authority.init(now).expect("made");
+        let (cert, key) = (folder.path().join("gateway.pem"), folder.path().join("gateway.key"));
+        let issue = |cert: &Path| issue_to(&authority, (Uuid::from_u128(1), 10, now), cert, &key);
+        issue(&folder.path().join("nowhere/gateway.pem")).expect_err("no such folder");
+        let listed = || authority.list().expect("a list");
+        assert!(listed().iter().all(|issued| issued.is_revoked), "{:?}", listed());
+        assert!(!key.exists(), "a key without its certificate");
+        let before = listed().len();
+        issue(&cert).expect("issued");
+        issue(&cert).expect_err("they are there");
+        assert_eq!(listed().len(), before + 1);
+    }
 }

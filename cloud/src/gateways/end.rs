@@ -15,6 +15,9 @@ use crate::db::{Db, DbError};
 /// How long a gateway stays away while the database is.
 const UNAVAILABLE_RETRY_MS: u32 = 5_000;
 
+/// More of a reason helps nobody.
+const REASON_CHARS_MAX: usize = 200;
+
 /// Why a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
@@ -27,7 +30,7 @@ pub(super) struct End {
 
 impl End {
     pub(super) fn of(code: u16, reason: &str) -> Self {
-        Self { code, reason: reason.to_owned(), retry_after_ms: 0, has_listener: true }
+        Self { code, reason: legible(reason), retry_after_ms: 0, has_listener: true }
     }
 
     /// An end with the time after which the far side is welcome again.
@@ -59,6 +62,12 @@ impl From<DbError> for End {
     fn from(error: DbError) -> Self {
         Self::of_db(&error)
     }
+}
+
+/// A reason may hold words of the far side: it goes to a log and to a database that takes no
+/// NUL.
+fn legible(reason: &str) -> String {
+    reason.chars().filter(|char| !char.is_control()).take(REASON_CHARS_MAX).collect()
 }
 
 /// How a session went, for logs and figures.

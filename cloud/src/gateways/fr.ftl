@@ -266,6 +266,9 @@ gateways-rotate-challenge-stale = La demande de changement de clé est trop anci
 gateways-rotate-key-unknown = Cette passerelle ou sa clé n'est pas connue. Enrôlez-la de nouveau avec un code de la page Passerelles.
 gateways-rotate-key-taken = La nouvelle clé a déjà servi. Effacez « identity/key.next » sur la machine et recommencez.
 gateways-rotate-not-now = Une copie de cette passerelle est soupçonnée : aucune clé ne change avant qu'une personne l'ait rétablie sur la page Passerelles.
+gateways-rotate-not-connected = La clé précédente vient de changer et ne s'est pas encore connectée : laissez d'abord la passerelle se connecter, puis recommencez.
+gateways-rotate-key-retired = Cette clé a déjà été remplacée par une autre et ne peut plus en proposer. Si la machine a été remise depuis une sauvegarde, enrôlez-la de nouveau avec un code de la page Passerelles.
+gateways-rotate-too-often = Cette passerelle a changé de clé trop souvent en 24 heures. Recommencez demain, ou enrôlez-la de nouveau avec un code de la page Passerelles.
 gateways-rotate-bad-request = La demande de changement de clé est illisible ou mal signée. Mettez la passerelle à jour ; si elle a été enrôlée sous un autre nom de serveur, enrôlez-la de nouveau.
 gateways-rotate-unavailable = Le serveur ne peut pas enregistrer pour le moment. La passerelle recommencera d'elle-même.
 

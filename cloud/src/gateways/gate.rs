@@ -22,6 +22,9 @@ use super::sql::sessions::{self as sql, HelloRow};
 use crate::db::Db;
 use crate::web::{Allowance, ClientCertificate, RateLimits, caller};
 
+/// Handshakes that one address begins: a shop's worth at once, then four a second. A proof
+/// gives them all back, so gateways behind one address do not wait for each other.
+const BEGUN: Allowance = Allowance { burst: 64, refill_ms: 250 };
 /// Failed proofs of one address: ten at once, then two a minute.
 const FAILURES: Allowance = Allowance { burst: 10, refill_ms: 30_000 };
 /// Look-ups for the sake of one gateway whose signature did not fit what is kept.
@@ -72,6 +75,8 @@ pub(super) struct Proven {
 #[derive(Default)]
 pub(super) struct Gate {
     limits: RateLimits,
+    /// Apart from those, which a flood of addresses must not crowd out.
+    begun: RateLimits,
     kept: Mutex<HashMap<Uuid, Kept>>,
 }
 
@@ -96,8 +101,22 @@ pub(super) struct Asked<'h> {
 }
 
 impl Gate {
+    /// Whether an address may begin another handshake, which is paid for before it proves
+    /// anything.
+    pub(super) fn may_begin(&self, caller: &Caller, now: DateTime<Utc>) -> Result<(), End> {
+        self.begun
+            .take(&caller.key(), BEGUN, now)
+            .map_err(|seconds| tired("too many begin from this address", seconds))
+    }
+
     /// Checks version, signature and certificate.
     pub(super) async fn identify(&self, db: &Db, asked: &Asked<'_>) -> Result<Proven, End> {
+        let proven = self.prove(db, asked).await?;
+        self.begun.forgive(&asked.caller.key(), asked.now);
+        Ok(proven)
+    }
+
+    async fn prove(&self, db: &Db, asked: &Asked<'_>) -> Result<Proven, End> {
         let hello = asked.hello;
         if !asked.versions.speaks(hello.version) {
             return Err(End::of(close::VERSION, "no common protocol version: update this gateway"));

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::admission::Admission;
 use super::end::{End, Ending};
-use super::gate::Gate;
+use super::gate::{Caller, Gate};
 use super::intake::EventSink;
 use super::model::Identity;
 use super::{health, outbox, sql};
@@ -35,8 +35,6 @@ const NODE_HEARTBEAT: Duration = Duration::from_secs(5);
 const OVERDUE_PER_LOOK_MAX: i32 = 100;
 /// How long sessions may take to say goodbye when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// Ends kept for a database that is away.
-const OWED_MAX: usize = 10_000;
 
 /// What a hub is made of.
 pub struct HubOptions {
@@ -218,28 +216,7 @@ impl Hub {
         self.drain().await;
     }
 
-    /// Writes an end down, now or when the database is there again.
-    pub(super) async fn write_end(&self, ending: Ending) {
-        if let Err(error) = self.work(ending.write(self.db())).await {
-            let gateway_id = ending.identity.gateway_id;
-            tracing::warn!(gateway.id = %gateway_id, %error, "the end of a tunnel is not written yet");
-            let mut owed = self.owed();
-            if owed.len() < OWED_MAX {
-                owed.push(ending);
-            }
-        }
-    }
-
-    async fn write_owed_ends(&self) {
-        while let Some(ending) = { self.owed().pop() } {
-            if self.work(ending.write(self.db())).await.is_err() {
-                self.owed().push(ending);
-                return;
-            }
-        }
-    }
-
-    fn owed(&self) -> std::sync::MutexGuard<'_, Vec<Ending>> {
+    pub(super) fn owed(&self) -> std::sync::MutexGuard<'_, Vec<Ending>> {
         // Nothing panics while it is held, and a list of ends is whole at any moment.
         self.inner.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -305,8 +282,10 @@ impl Hub {
             } else if look.mode != line.mode {
                 line.order(End::of(close::RESYNC, "this gateway's mode changed"));
             } else if look.is_rotation_asked {
-                line.order(End::of(close::ROTATE, "make a new key and come back with it"));
-                told.push((look.company, look.gateway_id));
+                // One that ends for another reason does not hear it.
+                if line.order(End::of(close::ROTATE, "make a new key and come back with it")) {
+                    told.push((look.company, look.gateway_id));
+                }
             } else if look.has_queued {
                 line.wake.notify_one();
             }
@@ -318,7 +297,7 @@ impl Hub {
         }
     }
 
-    /// A gateway that was told to change its key is not told again.
+    /// A gateway that was told to change its key is not told again soon.
     async fn write_told(&self, company: CompanyId, gateway_id: Uuid) -> Result<(), DbError> {
         let mut act = self.db().begin(&Actor::system(company, "hub")).await?;
         sql::keys::tell_rotation(act.connection(), company, gateway_id).await?;
@@ -364,7 +343,9 @@ impl Hub {
         let line = Line { generation, mode, wake: Arc::clone(&wake), orders };
         let mut lines = self.lines();
         match lines.get(&identity.gateway_id) {
-            Some(other) if other.generation > generation => line.order(superseded()),
+            Some(other) if other.generation > generation => {
+                line.order(superseded());
+            }
             _ => {
                 if let Some(older) = lines.insert(identity.gateway_id, line) {
                     older.order(superseded());
@@ -395,11 +376,13 @@ impl Hub {
         self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No session is opened by a node that stops, or before the node's past is settled.
-    pub(super) async fn ready(&self) -> Result<(), End> {
+    /// No session is opened by a node that stops, or before the node's past is settled. One
+    /// address does not take the turns of all the others.
+    pub(super) async fn ready(&self, caller: &Caller) -> Result<(), End> {
         if self.inner.options.stop.is_cancelled() {
             return Err(self.stops(0));
         }
+        self.gate().may_begin(caller, self.now())?;
         self.admission().ask(Instant::now()).map_err(|wait| {
             End::come_back(close::OVERLOAD, "too many connect at once: come back later", wait)
         })?;
@@ -459,13 +442,13 @@ impl Hub {
 }
 
 impl Line {
-    /// The first order stands.
-    fn order(&self, end: End) {
+    /// The first order stands; false when there was one.
+    fn order(&self, end: End) -> bool {
         self.orders.send_if_modified(|order| {
             let is_first = order.is_none();
             order.get_or_insert(end);
             is_first
-        });
+        })
     }
 }
 

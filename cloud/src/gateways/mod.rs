@@ -26,6 +26,7 @@ mod intake;
 mod lease;
 mod model;
 pub mod outbox;
+mod owed;
 pub mod pages;
 mod reasons;
 pub mod rotate;

@@ -24,6 +24,11 @@ use crate::i18n::Message;
 const CHALLENGE_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// How long a key is good after its successor has opened a session.
 pub const RETIRE_AFTER: TimeDelta = TimeDelta::hours(24);
+/// A wish for another key that nothing came of is told again to a gateway that comes back
+/// with the old one after so long: perhaps nobody heard it.
+const TELL_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+/// Keys of one gateway that may be on their way out at a time: a Hello is checked against each.
+pub(super) const RETIRING_MAX: i64 = 3;
 /// Birth in milliseconds, randomness, HMAC-SHA-256.
 const NONCE_PARTS: (usize, usize) = (8, 16);
 
@@ -38,6 +43,12 @@ pub enum RotateError {
     KeyTaken,
     #[error("a copy is suspected: no key changes until a person has looked")]
     NotNow,
+    #[error("the key that proposes has not opened a session yet")]
+    NotConnected,
+    #[error("the key that proposes has given way to another")]
+    KeyRetired,
+    #[error("too many keys of the gateway are on their way out")]
+    TooOften,
     #[error("the request cannot be read or a signature is wrong")]
     BadRequest,
     #[error(transparent)]
@@ -50,9 +61,9 @@ impl RotateError {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::ChallengeStale => "challenge-stale",
-            Self::KeyUnknown => "key-unknown",
+            Self::KeyUnknown | Self::KeyRetired => "key-unknown",
             Self::KeyTaken => "key-taken",
-            Self::NotNow => "not-now",
+            Self::NotNow | Self::NotConnected | Self::TooOften => "not-now",
             Self::BadRequest => "bad-request",
             Self::Db(_) => "unavailable",
         }
@@ -61,8 +72,8 @@ impl RotateError {
     pub(super) const fn status(&self) -> u16 {
         match self {
             Self::ChallengeStale | Self::BadRequest => 400,
-            Self::KeyUnknown => 403,
-            Self::KeyTaken | Self::NotNow => 409,
+            Self::KeyUnknown | Self::KeyRetired => 403,
+            Self::KeyTaken | Self::NotNow | Self::NotConnected | Self::TooOften => 409,
             Self::Db(_) => 503,
         }
     }
@@ -73,6 +84,9 @@ impl RotateError {
             Self::KeyUnknown => "gateways-rotate-key-unknown",
             Self::KeyTaken => "gateways-rotate-key-taken",
             Self::NotNow => "gateways-rotate-not-now",
+            Self::NotConnected => "gateways-rotate-not-connected",
+            Self::KeyRetired => "gateways-rotate-key-retired",
+            Self::TooOften => "gateways-rotate-too-often",
             Self::BadRequest => "gateways-rotate-bad-request",
             Self::Db(_) => "gateways-rotate-unavailable",
         })
@@ -160,6 +174,9 @@ fn proven(
     Ok((old_key, new_key))
 }
 
+/// Only the key in use may bring another. One that has not connected yet would take itself
+/// out of the gateway's hands if the answer were lost, and one on its way out may be out
+/// because it was stolen; both get the answer to what is done already.
 async fn propose(
     act: &mut Act,
     gateway_id: Uuid,
@@ -170,9 +187,8 @@ async fn propose(
     let company = act.company();
     let locked = sessions::lock(act.connection(), company, gateway_id).await?;
     let locked = locked.filter(|locked| locked.state == "active").ok_or(RotateError::KeyUnknown)?;
-    if !is_good(act, gateway_id, old_key).await? {
-        return Err(RotateError::KeyUnknown);
-    }
+    let proposer = keys::stand(act.connection(), company, gateway_id, old_key).await?;
+    let proposer = proposer.filter(|stand| is_good_stand(stand)).ok_or(RotateError::KeyUnknown)?;
     if locked.mode == "read_only" {
         return Err(RotateError::NotNow);
     }
@@ -180,6 +196,14 @@ async fn propose(
         Some("active" | "next") => return Ok(()),
         Some(_) => return Err(RotateError::KeyTaken),
         None => {}
+    }
+    match proposer.as_str() {
+        "active" => {}
+        "next" => return Err(RotateError::NotConnected),
+        _ => return Err(RotateError::KeyRetired),
+    }
+    if keys::retiring_count(act.connection(), company, gateway_id).await? >= RETIRING_MAX {
+        return Err(RotateError::TooOften);
     }
     let proposed = keys::propose(act.connection(), company, gateway_id, new_key, fingerprint).await;
     proposed.map_err(|error| match error.constraint() {
@@ -201,8 +225,12 @@ pub(super) async fn seen(
 ) -> Result<bool, DbError> {
     let company = act.company();
     match keys::stand(act.connection(), company, gateway_id, public_key).await?.as_deref() {
-        Some("active" | "retiring") => {
+        Some(stand @ ("active" | "retiring")) => {
             keys::connected(act.connection(), company, gateway_id, public_key).await?;
+            if stand == "active" {
+                let told_before = act.now() - TELL_AGAIN_AFTER;
+                keys::tell_again(act.connection(), company, gateway_id, told_before).await?;
+            }
             Ok(true)
         }
         Some("next") => {
@@ -226,7 +254,11 @@ pub(super) async fn is_good(
 ) -> Result<bool, DbError> {
     let company = act.company();
     let stand = keys::stand(act.connection(), company, gateway_id, public_key).await?;
-    Ok(matches!(stand.as_deref(), Some("active" | "next" | "retiring")))
+    Ok(stand.is_some_and(|stand| is_good_stand(&stand)))
+}
+
+fn is_good_stand(stand: &str) -> bool {
+    matches!(stand, "active" | "next" | "retiring")
 }
 
 /// A person wants the gateway to change its key. False when it is not in service.

@@ -77,7 +77,7 @@ async fn converse<S: Socket>(
     caller: &Caller,
     known: &mut Option<Begun>,
 ) -> Result<std::convert::Infallible, End> {
-    hub.ready().await?;
+    hub.ready(caller).await?;
     let nonce = nonce()?;
     wire.send(Kind::Challenge(Challenge {
         nonce: nonce.to_vec(),

@@ -91,14 +91,10 @@ impl ClientAuthority {
             fs::create_dir_all(&folder).map_err(file_error(&folder))?;
         }
         let (ca_file, ca_key_file) = (self.certificate_file(), self.dir.join("ca.key"));
-        if !pem::has_authority(&ca_file, &ca_key_file)? {
-            let key = KeyPair::generate()?;
-            let mut params = params();
-            let until = now + TimeDelta::days(CA_DAYS);
-            pem::set_validity(&mut params, now - TimeDelta::days(1), until);
-            pem::write(&ca_key_file, &key.serialize_pem(), 0o600)?;
-            pem::write(&ca_file, &params.self_signed(&key)?.pem(), 0o644)?;
-        }
+        let mut params = params();
+        let until = now + TimeDelta::days(CA_DAYS);
+        pem::set_validity(&mut params, now - TimeDelta::days(1), until);
+        pem::ensure_authority(&ca_file, &ca_key_file, &params)?;
         self.write_revoked(now)
     }
 
@@ -206,11 +202,7 @@ impl ClientAuthority {
     }
 
     fn issuer(&self) -> Result<Issuer<'static, KeyPair>, TlsError> {
-        let file = self.dir.join("ca.key");
-        let content =
-            |what: rcgen::Error| TlsError::Content { path: file.clone(), what: what.to_string() };
-        let pem = String::from_utf8_lossy(&pem::bytes(&file)?).into_owned();
-        Ok(Issuer::new(params(), KeyPair::from_pem(&pem).map_err(content)?))
+        Ok(Issuer::new(params(), pem::read_key(&self.dir.join("ca.key"))?))
     }
 
     fn folder(&self, is_revoked: bool) -> PathBuf {
@@ -380,5 +372,9 @@ mod tests {
         let ca = fs::read(authority.certificate_file()).expect("the authority");
         authority.init(now + TimeDelta::days(1)).expect("kept");
         assert_eq!(fs::read(authority.certificate_file()).expect("the authority"), ca);
+        // As a crash of the first `init` leaves it.
+        fs::remove_file(authority.certificate_file()).expect("removed");
+        authority.init(now).expect("finished");
+        ClientVerifier::load(authority).expect("whole");
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike as _, Utc};
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,8 +20,8 @@ pub enum TlsError {
     File { path: PathBuf, source: io::Error },
     #[error("{} is no usable PEM: {what}", .path.display())]
     Content { path: PathBuf, what: String },
-    /// One file of the authority without the other: making both anew would give the shops
-    /// an authority that nobody trusts.
+    /// The authority's certificate without its key: making both anew would give the shops an
+    /// authority that nobody trusts.
     #[error("{} is missing beside {}", .missing.display(), .present.display())]
     HalfAuthority { missing: PathBuf, present: PathBuf },
     #[error("a certificate could not be made")]
@@ -52,20 +52,38 @@ pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErro
     if chain.is_empty() { Err(content("it holds no certificate".to_owned())) } else { Ok(chain) }
 }
 
-/// True when the authority is there, false when nothing of it is.
-pub(super) fn has_authority(ca_file: &Path, ca_key_file: &Path) -> Result<bool, TlsError> {
+/// Makes what is missing of an authority, as `params` say. The key is written first, so a key
+/// alone is one whose making was cut: it signs its certificate now, and whoever trusts an
+/// earlier one of the same key trusts this one.
+pub(super) fn ensure_authority(
+    ca_file: &Path,
+    ca_key_file: &Path,
+    params: &CertificateParams,
+) -> Result<(), TlsError> {
     let is_there = |path: &Path| {
         path.try_exists().map_err(|source| TlsError::File { path: path.to_owned(), source })
     };
-    let half = |missing: &Path, present: &Path| {
-        Err(TlsError::HalfAuthority { missing: missing.to_owned(), present: present.to_owned() })
+    let key = match (is_there(ca_file)?, is_there(ca_key_file)?) {
+        (true, true) => return Ok(()),
+        (true, false) => {
+            let (missing, present) = (ca_key_file.to_owned(), ca_file.to_owned());
+            return Err(TlsError::HalfAuthority { missing, present });
+        }
+        (false, true) => read_key(ca_key_file)?,
+        (false, false) => {
+            let key = KeyPair::generate()?;
+            write(ca_key_file, &key.serialize_pem(), 0o600)?;
+            key
+        }
     };
-    match (is_there(ca_file)?, is_there(ca_key_file)?) {
-        (true, true) => Ok(true),
-        (false, false) => Ok(false),
-        (true, false) => half(ca_key_file, ca_file),
-        (false, true) => half(ca_file, ca_key_file),
-    }
+    write(ca_file, &params.self_signed(&key)?.pem(), 0o644)
+}
+
+pub(super) fn read_key(path: &Path) -> Result<KeyPair, TlsError> {
+    let pem = String::from_utf8_lossy(&bytes(path)?).into_owned();
+    let content =
+        |what: rcgen::Error| TlsError::Content { path: path.to_owned(), what: what.to_string() };
+    KeyPair::from_pem(&pem).map_err(content)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "months and days are below 32")]

@@ -27,7 +27,9 @@ use rustls::sign::CertifiedKey;
 use tokio_rustls::TlsAcceptor;
 
 use super::clients::ClientVerifier;
-use super::pem::{TlsError, bytes, chain, end_of, has_authority, provider, set_validity, write};
+use super::pem::{
+    TlsError, bytes, chain, end_of, ensure_authority, provider, read_key, set_validity, write,
+};
 
 const CA_DAYS: i64 = 3_650;
 /// Under the 398 days that browsers take.
@@ -168,22 +170,13 @@ fn ensure(
     fs::create_dir_all(dir).map_err(|source| TlsError::File { path: dir.to_owned(), source })?;
     let (ca_file, ca_key_file) = (dir.join("ca.pem"), dir.join("ca.key"));
     let (cert_file, key_file) = (dir.join("server.pem"), dir.join("server.key"));
-    if !has_authority(&ca_file, &ca_key_file)? {
-        let key = KeyPair::generate()?;
-        let mut params = authority_params();
-        set_validity(&mut params, now - TimeDelta::days(1), now + TimeDelta::days(CA_DAYS));
-        write(&ca_key_file, &key.serialize_pem(), 0o600)?;
-        write(&ca_file, &params.self_signed(&key)?.pem(), 0o644)?;
-    }
+    let mut params = authority_params();
+    set_validity(&mut params, now - TimeDelta::days(1), now + TimeDelta::days(CA_DAYS));
+    ensure_authority(&ca_file, &ca_key_file, &params)?;
     if is_good(&ca_file, &cert_file, &key_file, names, provider, now) {
         return Ok((cert_file, key_file));
     }
-    let content = |what: rcgen::Error| TlsError::Content {
-        path: ca_key_file.clone(),
-        what: what.to_string(),
-    };
-    let pem = String::from_utf8_lossy(&bytes(&ca_key_file)?).into_owned();
-    let authority = Issuer::new(authority_params(), KeyPair::from_pem(&pem).map_err(content)?);
+    let authority = Issuer::new(authority_params(), read_key(&ca_key_file)?);
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(names.to_vec())?;
     params.distinguished_name.push(DnType::CommonName, "Fournil");
@@ -291,21 +284,38 @@ mod tests {
     }
 
     #[test]
-    fn half_an_authority_is_an_error_that_names_the_file_to_bring_back() {
-        for (gone, left) in [("ca.key", "ca.pem"), ("ca.pem", "ca.key")] {
-            let folder = tempfile::tempdir().expect("a folder");
-            let dir = folder.path().to_owned();
-            let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
-            let now = instant(1_790_000_000_000);
-            Certificate::load(source.clone(), now).expect("a certificate");
-            let kept = fs::read(dir.join(left)).expect("a file");
-            fs::remove_file(dir.join(gone)).expect("removed");
-            let error = Certificate::load(source, now).expect_err("half an authority");
-            let TlsError::HalfAuthority { missing, present } = error else { panic!("{error}") };
-            assert_eq!((missing, present), (dir.join(gone), dir.join(left)));
-            assert_eq!(fs::read(dir.join(left)).expect("a file"), kept, "it was written over");
-            assert!(!dir.join(gone).exists(), "another one was made");
-        }
+    fn an_authority_without_its_key_is_an_error_that_names_the_file_to_bring_back() {
+        let (gone, left) = ("ca.key", "ca.pem");
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().to_owned();
+        let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
+        let now = instant(1_790_000_000_000);
+        Certificate::load(source.clone(), now).expect("a certificate");
+        let kept = fs::read(dir.join(left)).expect("a file");
+        fs::remove_file(dir.join(gone)).expect("removed");
+        let error = Certificate::load(source, now).expect_err("half an authority");
+        let TlsError::HalfAuthority { missing, present } = error else { panic!("{error}") };
+        assert_eq!((missing, present), (dir.join(gone), dir.join(left)));
+        assert_eq!(fs::read(dir.join(left)).expect("a file"), kept, "it was written over");
+        assert!(!dir.join(gone).exists(), "another one was made");
+    }
+
+    #[test]
+    fn a_key_whose_certificate_was_never_written_signs_it_now() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().to_owned();
+        let source = CertificateSource::Auto { dir: dir.clone(), names: names() };
+        let now = instant(1_790_000_000_000);
+        Certificate::load(source.clone(), now).expect("a certificate");
+        let key = fs::read(dir.join("ca.key")).expect("a file");
+        let trusted = fs::read(dir.join("ca.pem")).expect("a file");
+        fs::remove_file(dir.join("ca.pem")).expect("removed");
+        let later = now + TimeDelta::days(CERTIFICATE_DAYS);
+        Certificate::load(source, later).expect("finished");
+        assert_eq!(fs::read(dir.join("ca.key")).expect("a file"), key, "the same authority");
+        assert!(verifies(&dir, "localhost", later));
+        fs::write(dir.join("ca.pem"), trusted).expect("as shops have it");
+        assert!(verifies(&dir, "localhost", later), "shops trust what it signs");
     }
 
     #[test]

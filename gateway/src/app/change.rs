@@ -12,12 +12,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::devices::{self, Device, Roster, Shared};
+use super::rotation::Way;
 use super::route::SeatName;
 use crate::config::Config;
 use crate::journal::Journal;
 use crate::supervise::{Kept, Supervisor};
 use crate::tunnel::identity::Identity;
 use crate::tunnel::session::Terms;
+use crate::tunnel::target::Target;
+use crate::tunnel::trust::Trust;
 use crate::tunnel::{self, Tunnel};
 
 /// The tunnel's part.
@@ -55,6 +58,8 @@ pub(super) struct Running {
     pub(super) config: Config,
     pub(super) identity: watch::Receiver<Arc<Identity>>,
     pub(super) line: Option<Line>,
+    /// Of whoever changes the key.
+    pub(super) way: Option<watch::Sender<Way>>,
     pub(super) devices: Vec<Device>,
     pub(super) shared: Shared,
     pub(super) seats: watch::Sender<Vec<SeatName>>,
@@ -76,6 +81,13 @@ impl Running {
             }
         };
         let mut applied = Vec::new();
+        if let (Some(tell), Some(way)) = (&self.way, new_way(&self.config, &new, &way)) {
+            tell.send_replace(way);
+        }
+        if new.identity != self.config.identity {
+            let days = new.identity.rotate_every_days;
+            applied.push(format!("identity.rotate_every_days {days}"));
+        }
         if new.cloud != self.config.cloud
             && let Some(Line { kept, tunnel }) = self.line.take()
         {
@@ -167,5 +179,34 @@ impl Running {
         self.config.identity = old.identity;
         self.config.journal = old.journal;
         self.config.log.format = old.log.format;
+    }
+}
+
+/// What whoever changes the key is to know of a new configuration, where that differs.
+fn new_way(old: &Config, new: &Config, (target, trust): &(Target, Trust)) -> Option<Way> {
+    let is_other = new.cloud != old.cloud || new.identity != old.identity;
+    is_other.then(|| Way::of(new, target, trust))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Sources};
+
+    #[test]
+    fn whoever_changes_the_key_is_told_of_another_cloud_and_another_age() {
+        let sources =
+            Sources { file: None, state_dir: None, env: &|_| None, env_names: Vec::new() };
+        let old = config::load(&sources).unwrap();
+        let target = Target::parse("https://other.example").unwrap();
+        let way = (target, Trust::public().unwrap());
+        assert!(new_way(&old, &old, &way).is_none());
+        let mut moved = old.clone();
+        moved.cloud.url = Some("https://other.example".into());
+        let told = new_way(&old, &moved, &way).unwrap();
+        assert_eq!(told.target.host, "other.example");
+        let mut older = old.clone();
+        older.identity.rotate_every_days = 7;
+        assert_eq!(new_way(&old, &older, &way).unwrap().every_days, 7);
     }
 }

@@ -141,7 +141,7 @@ impl House {
         supervisor.watch("journal", pulse.clone());
         supervisor.essential("probe", probe(self.journal, every, pulse, stop));
         let (config, identity) = (self.config, self.identity);
-        Running { config, identity, line: None, devices, shared, seats, roster }
+        Running { config, identity, line: None, way: None, devices, shared, seats, roster }
     }
 }
 

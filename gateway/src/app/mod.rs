@@ -51,7 +51,7 @@ use crate::tunnel::uploads::Uploads;
 use change::Line;
 pub use health::{disk_free_bytes, resident_bytes};
 use house::House;
-use rotation::Rotation;
+use rotation::{Rotation, Way};
 
 /// For the last words into the journal. What was answered for is on disk without them.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -106,9 +106,10 @@ pub async fn run(
     );
     let (newest, identity) = watch::channel(Arc::new(identity));
     let place = (config.state_dir.clone(), config.credential.clone());
-    let watching = enrolment::watch(place, newest, supervisor.soft());
+    let watching = enrolment::watch(place, newest.clone(), supervisor.soft());
     supervisor.until(watching, Failure::Reenrolled);
-    start_rotation(&mut supervisor, &config, (&target, &trust), &tunnel_state);
+    let way = Way::of(&config, &target, &trust);
+    let way = start_rotation(&mut supervisor, &config, way, (&tunnel_state, newest));
     let uploads = Uploads::default();
     let terms = Terms {
         log: journal.clone(),
@@ -139,7 +140,7 @@ pub async fn run(
         recent,
     };
     let mut running = house.start(&mut supervisor, fresh, tunnel_state);
-    running.line = Some(line);
+    (running.line, running.way) = (Some(line), Some(way));
     let ended = supervisor.run(move |supervisor| {
         if let Some(config) = reread() {
             running.change(supervisor, config);
@@ -263,21 +264,23 @@ fn report_opening(opened: &Opened) {
     );
 }
 
+/// Starts it; gives what tells it of a new way.
 fn start_rotation(
     supervisor: &mut Supervisor,
     config: &Config,
-    (target, trust): (&Target, &Trust),
-    tunnel: &watch::Receiver<TunnelState>,
-) {
+    way: Way,
+    (tunnel, newest): (&watch::Receiver<TunnelState>, watch::Sender<Arc<Identity>>),
+) -> watch::Sender<Way> {
+    let (tell, way) = watch::channel(way);
     let rotation = Rotation {
         state_dir: config.state_dir.clone(),
         credential: config.credential.clone(),
-        every_days: config.identity.rotate_every_days,
-        target: target.clone(),
-        trust: trust.clone(),
+        way,
         tunnel: tunnel.clone(),
+        newest,
         now: crate::time::now,
     };
     let stop = supervisor.soft();
     supervisor.part("rotation", move || rotation.clone().run(stop.clone()));
+    tell
 }

@@ -227,7 +227,7 @@ impl PendingKey {
             why: error.to_string(),
         })?;
         write_whole(&enrolled_path, text.as_bytes()).map_err(io_error(&enrolled_path))?;
-        promote(&self.folder, self.file)
+        promote(&self.folder, self.file, &enrolled.fingerprint)
     }
 
     /// Throws the key away: nobody will take it.
@@ -295,17 +295,28 @@ fn finish_change(folder: &Path, enrolled: &Enrolled) -> Result<Ed25519KeyPair, I
         let path = folder.join(file);
         let Ok(key) = check_private(&path, 0o600).and_then(|()| read_key(&path)) else { continue };
         if fingerprint_of(key.public_key().as_ref()) == enrolled.fingerprint {
-            promote(folder, file)?;
+            promote(folder, file, &enrolled.fingerprint)?;
             return Ok(key);
         }
+    }
+    // Finished by somebody else since it was read.
+    let key = read_key(&folder.join(KEY))?;
+    if fingerprint_of(key.public_key().as_ref()) == enrolled.fingerprint {
+        return Ok(key);
     }
     let why = format!("ce n'est pas la clé {}", enrolled.fingerprint);
     Err(IdentityError::Damaged { path: folder.join(KEY), why })
 }
 
-fn promote(folder: &Path, file: &str) -> Result<(), IdentityError> {
+/// Whoever reads an identity finishes its change, so another may have been here first.
+fn promote(folder: &Path, file: &str, words: &str) -> Result<(), IdentityError> {
     let key_path = folder.join(KEY);
-    fs::rename(folder.join(file), &key_path).map_err(io_error(&key_path))?;
+    let is_there =
+        || read_key(&key_path).is_ok_and(|key| fingerprint_of(key.public_key().as_ref()) == words);
+    match fs::rename(folder.join(file), &key_path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_there() => {}
+        moved => moved.map_err(io_error(&key_path))?,
+    }
     sync_folder(folder).map_err(io_error(folder))
 }
 

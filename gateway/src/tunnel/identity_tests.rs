@@ -133,6 +133,24 @@ fn a_key_that_follows_is_taken_over_whole_wherever_it_was_cut() {
 }
 
 #[test]
+fn a_change_that_a_reader_finished_meanwhile_is_a_change() {
+    let state = state();
+    let folder = state.path().join(FOLDER);
+    let next = PendingKey::next(state.path()).unwrap();
+    let words = next.fingerprint();
+    let text = toml::to_string(&enrolled(&next)).unwrap();
+    write_whole(&folder.join(ENROLLED), text.as_bytes()).unwrap();
+    // The reader comes between the two files of `adopt`.
+    assert_eq!(Identity::load(state.path()).unwrap().fingerprint(), words);
+    promote(&folder, KEY_NEXT, &words).unwrap();
+    let read = read_enrolled(&folder.join(ENROLLED)).unwrap();
+    let key = finish_change(&folder, &read).unwrap();
+    assert_eq!(fingerprint_of(key.public_key().as_ref()), words);
+    // Another key in its place is none.
+    promote(&folder, KEY_NEXT, "a-b-c-d").unwrap_err();
+}
+
+#[test]
 fn enrolling_again_forgets_the_keys_around_the_old_one() {
     let state = state();
     let first = Identity::load(state.path()).unwrap();

@@ -17,7 +17,7 @@ pub mod offset;
 pub(crate) mod reasons;
 pub mod rotate;
 #[cfg(test)]
-mod rotate_tests;
+pub(crate) mod rotate_tests;
 pub mod session;
 pub mod state;
 pub mod target;

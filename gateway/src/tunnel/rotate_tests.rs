@@ -27,7 +27,7 @@ use super::trust::Trust;
 
 /// Where the cloud or the way to it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
+pub(crate) enum Cut {
     BeforeChallenge,
     BeforeStore,
     /// Stored, and the answer is lost.
@@ -36,14 +36,53 @@ enum Cut {
     Taken,
 }
 
-/// A cloud that believes the keys it knows.
-#[derive(Debug, Default)]
-struct Known {
-    keys: Vec<Vec<u8>>,
+/// A cloud with the cloud's rules: a proposed key is good beside the one in use until it
+/// has opened a session, only the one in use brings another, and a dropped one never returns.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Known {
+    active: Vec<u8>,
+    next: Option<Vec<u8>>,
+    retiring: Vec<Vec<u8>>,
+    dropped: Vec<Vec<u8>>,
     cut: Option<Cut>,
 }
 
-struct Site {
+impl Known {
+    fn is_good(&self, key: &[u8]) -> bool {
+        self.active == key
+            || self.next.as_deref() == Some(key)
+            || self.retiring.iter().any(|other| other == key)
+    }
+
+    /// The cloud's word for a refusal.
+    fn propose(&mut self, old: &[u8], new: &[u8]) -> Result<(), &'static str> {
+        if !self.is_good(old) {
+            return Err("key-unknown");
+        }
+        if self.active == new || self.next.as_deref() == Some(new) {
+            return Ok(());
+        }
+        if self.retiring.iter().chain(&self.dropped).any(|other| other == new) {
+            return Err("key-taken");
+        }
+        if self.active != old {
+            return Err(if self.next.as_deref() == Some(old) { "not-now" } else { "key-unknown" });
+        }
+        self.dropped.extend(self.next.replace(new.to_vec()));
+        Ok(())
+    }
+
+    /// A session is opened by this key.
+    fn open(&mut self, key: &[u8]) {
+        assert!(self.is_good(key), "locked out");
+        if self.next.as_deref() == Some(key) {
+            self.next = None;
+            self.retiring.push(std::mem::replace(&mut self.active, key.to_vec()));
+        }
+    }
+}
+
+pub(crate) struct Site {
     pki: Pki,
     address: SocketAddr,
     known: Arc<Mutex<Known>>,
@@ -51,7 +90,7 @@ struct Site {
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (pki, state) = (pki(), tempfile::tempdir().unwrap());
         let (listener, address) = listen().await;
         let known = Arc::<Mutex<Known>>::default();
@@ -66,7 +105,7 @@ impl Site {
             }
         });
         let key = PendingKey::take_up(state.path()).unwrap();
-        known.lock().unwrap().keys.push(key.public_key().to_vec());
+        known.lock().unwrap().active = key.public_key().to_vec();
         let enrolled = Enrolled {
             gateway_id: Uuid::from_bytes([7; 16]),
             name: "Caisse".into(),
@@ -83,23 +122,49 @@ impl Site {
         self.known.lock().unwrap().cut = cut;
     }
 
-    async fn rotate(&self) -> Result<String, RotateError> {
+    pub(crate) fn state_dir(&self) -> &Path {
+        self.state.path()
+    }
+
+    pub(crate) fn way(&self) -> (Target, Trust) {
+        let target = Target::parse(&format!("https://localhost:{}", self.address.port())).unwrap();
+        (target, Trust::load(Some(&self.pki.ca_file())).unwrap())
+    }
+
+    /// What the cloud knows, as a backup of it would.
+    pub(crate) fn backup(&self) -> Known {
+        self.known.lock().unwrap().clone()
+    }
+
+    pub(crate) fn restore(&self, backup: Known) {
+        *self.known.lock().unwrap() = backup;
+    }
+
+    pub(crate) async fn rotate(&self) -> Result<String, RotateError> {
         self.with_place(async |place| rotate::run(place).await).await
     }
 
     async fn with_place<T>(&self, act: impl AsyncFnOnce(Place<'_>) -> T) -> T {
-        let target = Target::parse(&format!("https://localhost:{}", self.address.port())).unwrap();
-        let trust = Trust::load(Some(&self.pki.ca_file())).unwrap();
+        let (target, trust) = self.way();
         let state_dir = self.state.path();
         act(Place { state_dir, credential: None, target: &target, trust: &trust }).await
     }
 
     /// The key on disk, which the cloud must know at every instant.
-    fn good_key(&self) -> Identity {
+    pub(crate) fn good_key(&self) -> Identity {
         let identity = Identity::load(self.state.path()).unwrap();
-        let known = self.known.lock().unwrap();
-        assert!(known.keys.iter().any(|key| key == identity.public_key()), "locked out");
+        assert!(self.known.lock().unwrap().is_good(identity.public_key()), "locked out");
         identity
+    }
+
+    /// A session with the key on disk.
+    fn connect(&self) {
+        let key = self.good_key();
+        self.known.lock().unwrap().open(key.public_key());
+    }
+
+    fn dropped(&self) -> usize {
+        self.known.lock().unwrap().dropped.len()
     }
 }
 
@@ -141,16 +206,13 @@ async fn answer(
         let refusal = RotateRefusal { error: word.into(), message: "Non.".into() };
         json(StatusCode::CONFLICT, serde_json::to_vec(&refusal).unwrap())
     };
-    if !known.keys.contains(&old_key) {
-        return refused("key-unknown");
-    }
     match known.cut {
         Some(Cut::BeforeStore) => return Err(lost()),
         Some(Cut::Taken) => return refused("key-taken"),
         _ => {}
     }
-    if !known.keys.contains(&new_key) {
-        known.keys.push(new_key.clone());
+    if let Err(word) = known.propose(&old_key, &new_key) {
+        return refused(word);
     }
     if known.cut == Some(Cut::AfterStore) {
         return Err(lost());
@@ -172,15 +234,24 @@ async fn a_new_key_takes_over_and_the_next_one_after_it() {
     let second = site.rotate().await.unwrap();
     assert_ne!(first, second);
     assert_eq!(site.good_key().fingerprint(), second);
+    site.connect();
     let third = site.rotate().await.unwrap();
     assert_eq!(site.good_key().fingerprint(), third);
-    assert_eq!(site.known.lock().unwrap().keys.len(), 3);
+    site.connect();
+    assert_eq!(site.backup().retiring.len(), 2);
+    assert_eq!(site.dropped(), 0);
 }
 
 #[tokio::test]
 async fn wherever_it_is_cut_a_good_key_is_left_and_the_same_steps_lead_to_the_end() {
-    for cut in [Cut::BeforeChallenge, Cut::BeforeStore, Cut::AfterStore] {
+    let cuts = [Cut::BeforeChallenge, Cut::BeforeStore, Cut::AfterStore];
+    let changed_before = [0, 1].map(|times| cuts.map(|cut| (cut, times)));
+    for (cut, times) in changed_before.into_iter().flatten() {
         let site = Site::new().await;
+        for _ in 0..times {
+            site.rotate().await.unwrap();
+            site.connect();
+        }
         let first = site.good_key().fingerprint();
         site.cut(Some(cut));
         for _ in 0..2 {
@@ -192,7 +263,28 @@ async fn wherever_it_is_cut_a_good_key_is_left_and_the_same_steps_lead_to_the_en
         site.cut(None);
         assert_eq!(site.rotate().await.unwrap(), proposed, "{cut:?}: one key, however often");
         assert_eq!(site.good_key().fingerprint(), proposed);
-        assert_eq!(site.known.lock().unwrap().keys.len(), 2, "{cut:?}");
+        site.connect();
+        assert_eq!(site.known.lock().unwrap().retiring.len(), times + 1, "{cut:?}");
+        assert_eq!(site.dropped(), 0, "{cut:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_change_before_the_first_has_connected_takes_no_key_away() {
+    for cut in [None, Some(Cut::BeforeChallenge), Some(Cut::BeforeStore), Some(Cut::AfterStore)] {
+        let site = Site::new().await;
+        let second = site.rotate().await.unwrap();
+        site.cut(cut);
+        for _ in 0..2 {
+            site.rotate().await.unwrap_err();
+            assert_eq!(site.good_key().fingerprint(), second, "{cut:?}");
+        }
+        site.cut(None);
+        let proposed = waiting(site.state.path());
+        site.connect();
+        assert_eq!(site.rotate().await.unwrap(), proposed, "{cut:?}");
+        site.connect();
+        assert_eq!(site.dropped(), 0, "{cut:?}");
     }
 }
 
@@ -212,12 +304,13 @@ async fn a_key_the_cloud_will_never_take_is_thrown_away() {
 #[tokio::test]
 async fn a_cloud_back_from_a_backup_learns_the_key_by_the_one_before() {
     let site = Site::new().await;
-    let backup = site.known.lock().unwrap().keys.clone();
+    let backup = site.backup();
     site.rotate().await.unwrap();
-    site.known.lock().unwrap().keys = backup;
+    site.connect();
+    site.restore(backup);
     let tried = site.with_place(async |place| rotate::reintroduce(place).await).await;
     assert!(tried.unwrap());
-    site.good_key();
+    site.connect();
     // A gateway that never changed its key has nothing to try with.
     let site = Site::new().await;
     let tried = site.with_place(async |place| rotate::reintroduce(place).await).await;

@@ -27,6 +27,24 @@ pub(in crate::gateways) async fn stand(
     Ok(state)
 }
 
+/// Keys that are still good for a while after their successor came.
+pub(in crate::gateways) async fn retiring_count(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+) -> Result<i64, DbError> {
+    let count = sqlx::query_scalar!(
+        "select count(*) as \"count!\"
+         from gateway_keys
+         where company_id = $1 and gateway_id = $2 and state = 'retiring' and retires_at > now()",
+        company.0,
+        gateway_id
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(count)
+}
+
 /// Lets a key open sessions beside the one that proposed it. An earlier proposal that never
 /// opened one is dropped.
 pub(in crate::gateways) async fn propose(
@@ -138,10 +156,29 @@ pub(in crate::gateways) async fn tell_rotation(
     gateway_id: Uuid,
 ) -> Result<(), DbError> {
     sqlx::query!(
-        "update gateways set rotation = 'told'
+        "update gateways set rotation = 'told', rotation_told_at = now()
          where company_id = $1 and gateway_id = $2 and rotation = 'asked'",
         company.0,
         gateway_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The wish is told once more when it was told before that moment.
+pub(in crate::gateways) async fn tell_again(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    told_before: DateTime<Utc>,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "update gateways set rotation = 'asked'
+         where company_id = $1 and gateway_id = $2 and rotation = 'told' and rotation_told_at < $3",
+        company.0,
+        gateway_id,
+        told_before
     )
     .execute(connection)
     .await?;

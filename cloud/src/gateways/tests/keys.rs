@@ -6,6 +6,7 @@ use fournil_protocol::rotate::{Proposal, RotateAnswer, RotateRequest, signed_byt
 
 use super::*;
 use crate::gateways::rotate::{self, RotateError};
+use crate::gateways::sql::sessions::find_hello;
 
 /// What a gateway sends to change `old` for `new`.
 async fn proposal(
@@ -137,6 +138,81 @@ async fn a_proposal_that_was_lost_gives_way_to_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_key_that_has_not_connected_yet_brings_no_other() {
+    let world = World::new().await;
+    let (second, third) = (new_key(), new_key());
+    let asked = proposal(&world, &world.key, &second, PUBLIC_NAME).await;
+    world.rotate(&asked).await.expect("taken");
+    // The machine holds the second key, and the answer to its next proposal would be lost.
+    let early = proposal(&world, &second, &third, PUBLIC_NAME).await;
+    let refused = world.rotate(&early).await;
+    assert!(matches!(refused, Err(RotateError::NotConnected)), "{refused:?}");
+    assert_eq!(refused.expect_err("refused").word(), "not-now");
+    assert_eq!(world.key_states().await, ["active", "next"]);
+    // What the key before says of it again is done already.
+    world.rotate(&asked).await.expect("the same");
+    assert!(world.opens(&second).await, "it was not taken out of its hands");
+    world.rotate(&early).await.expect("taken");
+    assert_eq!(world.key_states().await, ["retiring", "active", "next"]);
+}
+
+#[tokio::test]
+async fn a_key_on_its_way_out_brings_no_other_and_drops_none() {
+    let world = World::new().await;
+    let (second, third) = (new_key(), new_key());
+    let asked = proposal(&world, &world.key, &second, PUBLIC_NAME).await;
+    world.rotate(&asked).await.expect("taken");
+    assert!(world.opens(&second).await);
+    let honest = proposal(&world, &second, &third, PUBLIC_NAME).await;
+    world.rotate(&honest).await.expect("taken");
+    let stolen = proposal(&world, &world.key, &new_key(), PUBLIC_NAME).await;
+    let refused = world.rotate(&stolen).await;
+    assert!(matches!(refused, Err(RotateError::KeyRetired)), "{refused:?}");
+    assert_eq!(world.key_states().await, ["retiring", "active", "next"]);
+    assert!(world.opens(&third).await);
+}
+
+#[tokio::test]
+async fn few_keys_are_good_at_a_time() {
+    let world = World::new().await;
+    let mut newest = new_key();
+    let asked = proposal(&world, &world.key, &newest, PUBLIC_NAME).await;
+    world.rotate(&asked).await.expect("taken");
+    assert!(world.opens(&newest).await);
+    for _ in 1..rotate::RETIRING_MAX {
+        let new = new_key();
+        let asked = proposal(&world, &newest, &new, PUBLIC_NAME).await;
+        world.rotate(&asked).await.expect("taken");
+        assert!(world.opens(&new).await);
+        newest = new;
+    }
+    let asked = proposal(&world, &newest, &new_key(), PUBLIC_NAME).await;
+    let refused = world.rotate(&asked).await;
+    assert!(matches!(refused, Err(RotateError::TooOften)), "{refused:?}");
+    assert_eq!(world.key_states().await, ["retiring", "retiring", "retiring", "active"]);
+
+    // Should there be more all the same, a Hello is not checked against each.
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    sqlx::query!(
+        "insert into gateway_keys (company_id, gateway_id, public_key, fingerprint, state,
+             retires_at)
+         select company_id, gateway_id, sha256(number::text::bytea), 'a-b-c-d', 'retiring',
+             now() + interval '1 hour'
+         from gateways, generate_series(1, 20) number
+         where gateway_id = $1",
+        world.gateway_id
+    )
+    .execute(act.connection())
+    .await
+    .expect("more keys");
+    act.commit().await.expect("commit");
+    let found = find_hello(world.test.db.pool(), world.gateway_id).await.expect("found");
+    let keys = found.expect("a gateway").public_keys;
+    assert_eq!(keys.len(), 5);
+    assert!(keys.contains(&newest.public_key().as_ref().to_vec()), "the one in use among them");
+}
+
+#[tokio::test]
 async fn only_both_keys_signing_for_this_gateway_here_and_now_are_believed() {
     let world = World::new().await;
     let (new, stranger) = (new_key(), new_key());
@@ -243,4 +319,45 @@ async fn a_gateway_is_told_once_that_a_person_wants_another_key() {
     let mut shop = world.dial();
     shop.greet(&new, world.gateway_id, hello(7, 1)).await.expect("welcome");
     assert_eq!(rotation().await, None, "done");
+}
+
+#[tokio::test]
+async fn a_wish_for_another_key_that_nothing_came_of_is_told_again_an_hour_later() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(rotate::ask(&mut act, world.gateway_id).await.expect("asked"));
+    act.commit().await.expect("commit");
+    assert_eq!(shop.goodbye().await.code, u32::from(close::ROTATE));
+    shop.cut().await;
+    let told = async || {
+        let mut scope = world.test.db.read(world.test.company).await.expect("scope");
+        sqlx::query_scalar!(
+            "select rotation_told_at from gateways where gateway_id = $1 and rotation = 'told'",
+            world.gateway_id
+        )
+        .fetch_optional(scope.connection())
+        .await
+        .expect("gateway")
+        .flatten()
+    };
+    // It is written just after it is said.
+    let waiting = async {
+        while told().await.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, waiting).await.expect("told");
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    sqlx::query!(
+        "update gateways set rotation_told_at = rotation_told_at - interval '61 minutes'
+         where gateway_id = $1",
+        world.gateway_id
+    )
+    .execute(act.connection())
+    .await
+    .expect("an hour passes");
+    act.commit().await.expect("commit");
+    let (mut shop, _) = world.connect(hello(7, 0)).await;
+    assert_eq!(shop.goodbye().await.code, u32::from(close::ROTATE));
 }

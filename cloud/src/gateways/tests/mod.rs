@@ -93,11 +93,15 @@ impl World {
     }
 
     fn dial_node(hub: &Hub) -> Shop {
+        Self::dial_from("192.0.2.7", hub)
+    }
+
+    fn dial_from(peer: &'static str, hub: &Hub) -> Shop {
         let (ours, theirs) = tokio::io::duplex(256 * 1024);
         let hub = hub.clone();
         let served = tokio::spawn(async move {
             let socket = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
-            hub.serve(socket, "192.0.2.7").await
+            hub.serve(socket, peer).await
         });
         Shop { socket: ours.into(), served }
     }
