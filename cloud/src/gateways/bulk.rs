@@ -10,11 +10,12 @@ use fournil_protocol::frame::Kind;
 use fournil_protocol::limits::{
     BULK_WINDOW_BYTES, BULK_WINDOW_CHUNKS, DIGEST_BYTES, TRANSFER_BYTES_MAX, TRANSFERS_OPEN_MAX,
 };
-use fournil_protocol::words;
+use fournil_protocol::{close, words};
 use ring::digest;
 use uuid::Uuid;
 
 use super::end::End;
+use super::lease::lock_mine;
 use super::model::{Identity, Kind as CommandKind};
 use super::outbox::STATES_TOPIC;
 use super::sql;
@@ -34,8 +35,15 @@ enum Answer {
     Nothing,
 }
 
-/// Takes in an offer, a chunk or the end of one, and gives what is answered.
-pub(super) async fn take(db: &Db, identity: &Identity, said: &Kind) -> Result<Option<Kind>, End> {
+/// Takes in an offer, a chunk or the end of one, and gives what is answered. What a session
+/// said that no longer holds the gateway counts for nothing: the newer one was told where
+/// the transfer stands.
+pub(super) async fn take(
+    db: &Db,
+    identity: &Identity,
+    generation: u64,
+    said: &Kind,
+) -> Result<Option<Kind>, End> {
     let transfer_id = match said {
         Kind::Offer(offer) => &offer.transfer_id,
         Kind::Chunk(chunk) => &chunk.transfer_id,
@@ -46,7 +54,7 @@ pub(super) async fn take(db: &Db, identity: &Identity, said: &Kind) -> Result<Op
         return Ok(Some(stop(transfer_id, words::TRANSFER_UNEXPECTED)));
     };
     let name = Name { company: identity.company, gateway_id: identity.gateway_id, command_id };
-    let answer = in_act(db, identity, name, said).await.map_err(|error| End::of_db(&error))?;
+    let answer = in_act(db, identity, generation, name, said).await?;
     Ok(match answer {
         Answer::Durable(durable_bytes) => Some(Kind::Grant(Grant {
             transfer_id: transfer_id.clone(),
@@ -65,8 +73,17 @@ pub(super) fn stop(transfer_id: &[u8], reason: &str) -> Kind {
     Kind::Stop(Stop { transfer_id: transfer_id.to_vec(), reason: reason.to_owned() })
 }
 
-async fn in_act(db: &Db, identity: &Identity, name: Name, said: &Kind) -> Result<Answer, DbError> {
+async fn in_act(
+    db: &Db,
+    identity: &Identity,
+    generation: u64,
+    name: Name,
+    said: &Kind,
+) -> Result<Answer, End> {
     let mut act = db.begin(&identity.actor()).await?;
+    if lock_mine(&mut act, identity, generation).await?.mode != "normal" {
+        return Err(End::of(close::RESYNC, "this gateway is held for a check"));
+    }
     let answer = match said {
         Kind::Offer(offer) => take_offer(&mut act, name, offer).await?,
         Kind::Chunk(chunk) => take_chunk(&mut act, name, chunk).await?,

@@ -5,9 +5,11 @@ use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::SendDiagnostics;
 use fournil_protocol::{close, words};
 use ring::digest;
+use sqlx::{Connection, Executor};
 
 use super::sessions::print_body;
 use super::*;
+use crate::gateways::bulk;
 
 fn ask_body() -> fournil_protocol::command::Body {
     let bytes_max = 8 << 20;
@@ -116,6 +118,56 @@ async fn a_transfer_goes_on_in_the_next_session_and_counts_once_it_is_whole() {
     shop.send(Kind::Offer(offer(id, &other))).await;
     assert_eq!(shop.next_grant().await.durable_bytes, 100);
     assert_eq!(world.bundles().await, [(40_000, true)]);
+}
+
+#[tokio::test]
+async fn a_late_chunk_of_an_older_generation_is_not_taken() {
+    let world = World::new().await;
+    let bytes = whole(40_000);
+    let (mut old, welcome) = world.connect(hello_2(7, 0)).await;
+    let id = world.ask_diagnostics(&mut old).await;
+    old.send(Kind::Offer(offer(id, &bytes))).await;
+    old.next_grant().await;
+    let down = DownHead { epoch: welcome.down_epoch, durable: 1 };
+    let (mut shop, _) = world.connect(Hello { down, ..hello_2(7, 0) }).await;
+    // Gathered anew meanwhile: the first chunk of before would fit by its offset.
+    let anew = whole(39_000);
+    shop.send(Kind::Offer(offer(id, &anew))).await;
+    assert_eq!(shop.next_grant().await.durable_bytes, 0);
+    let (db, identity, generation) = (&world.test.db, world.identity(), welcome.session_generation);
+    for late in [
+        Kind::Chunk(chunk(id, &bytes, 0..16_000)),
+        Kind::Offer(offer(id, &bytes)),
+        Kind::Stop(Stop { transfer_id: id.as_bytes().to_vec(), reason: String::new() }),
+    ] {
+        let taken = bulk::take(db, &identity, generation, &late).await;
+        assert_eq!(taken.expect_err("fenced").code, close::SUPERSEDED);
+    }
+    assert_eq!(world.bundles().await, [(0, false)]);
+    shop.upload(id, &anew, 16_000).await;
+    assert_eq!(world.bundles().await, [(39_000, true)]);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_gateway_that_is_held_or_revoked() {
+    let world = World::new().await;
+    let bytes = whole(4_000);
+    let (mut shop, welcome) = world.connect(hello_2(7, 0)).await;
+    let id = world.ask_diagnostics(&mut shop).await;
+    shop.send(Kind::Offer(offer(id, &bytes))).await;
+    shop.next_grant().await;
+    let said = Kind::Chunk(chunk(id, &bytes, 0..4_000));
+    let mut owner = sqlx::PgConnection::connect_with(&world.test.connect).await.expect("owner");
+    for (stands, code) in [
+        ("update gateways set mode = 'read_only'", close::RESYNC),
+        ("update gateways set mode = 'normal', state = 'revoked'", close::REVOKED),
+    ] {
+        owner.execute(stands).await.expect("set");
+        let (db, identity) = (&world.test.db, world.identity());
+        let taken = bulk::take(db, &identity, welcome.session_generation, &said).await;
+        assert_eq!(taken.expect_err(stands).code, code);
+    }
+    assert_eq!(world.bundles().await, [(0, false)]);
 }
 
 #[tokio::test]
