@@ -8,7 +8,8 @@
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::frame::Kind;
 use fournil_protocol::limits::{
-    BULK_WINDOW_BYTES, BULK_WINDOW_CHUNKS, DIGEST_BYTES, TRANSFER_BYTES_MAX, TRANSFERS_OPEN_MAX,
+    BULK_WINDOW_BYTES, BULK_WINDOW_CHUNKS, CHUNK_BYTES_MIN, DIGEST_BYTES, TRANSFER_BYTES_MAX,
+    TRANSFERS_OPEN_MAX,
 };
 use fournil_protocol::{close, words};
 use ring::digest;
@@ -101,25 +102,15 @@ async fn take_offer(act: &mut Act, name: Name, offer: &Offer) -> Result<Answer, 
     if total == 0 || total > TRANSFER_BYTES_MAX || !is_whole {
         return Ok(Answer::Stopped(words::TRANSFER_TOO_LARGE));
     }
-    let command =
-        sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
+    let refusal = refusal(act, name).await?;
     let begun = bundles::lock(act.connection(), name).await?;
     if begun.as_ref().is_some_and(|row| row.is_complete) {
         // It was stored, and the word of it was lost on the way.
         return Ok(Answer::Durable(total));
     }
-    let wanted = command.filter(|row| {
-        row.gateway_id == name.gateway_id
-            && row.kind == CommandKind::Diagnostics
-            && !row.state.is_final()
-    });
-    let Some(wanted) = wanted else {
+    if let Some(reason) = refusal {
         bundles::forget(act.connection(), name).await?;
-        return Ok(Answer::Stopped(words::TRANSFER_UNEXPECTED));
-    };
-    let not_after_ms = sql::decode(&wanted.body)?.not_after_ms;
-    if not_after_ms != 0 && act.now().timestamp_millis() > not_after_ms {
-        return Ok(Answer::Stopped(words::DEADLINE_PASSED));
+        return Ok(Answer::Stopped(reason));
     }
     let total_bytes = i64::try_from(total).unwrap_or(i64::MAX);
     if let Some(row) = begun {
@@ -138,17 +129,41 @@ async fn take_offer(act: &mut Act, name: Name, offer: &Offer) -> Result<Answer, 
     Ok(Answer::Durable(0))
 }
 
+/// Why nothing (more) is taken; `None` while a command waits for it. The command's row is
+/// locked, before the transfer's.
+async fn refusal(act: &mut Act, name: Name) -> Result<Option<&'static str>, DbError> {
+    let command =
+        sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
+    let wanted = command.filter(|row| {
+        row.gateway_id == name.gateway_id
+            && row.kind == CommandKind::Diagnostics
+            && !row.state.is_final()
+    });
+    let Some(wanted) = wanted else { return Ok(Some(words::TRANSFER_UNEXPECTED)) };
+    let is_late = wanted.not_after.is_some_and(|not_after| act.now() > not_after);
+    Ok(is_late.then_some(words::DEADLINE_PASSED))
+}
+
 async fn take_chunk(act: &mut Act, name: Name, chunk: &Chunk) -> Result<Answer, DbError> {
+    let refusal = refusal(act, name).await?;
     let Some(row) = bundles::lock(act.connection(), name).await? else {
         return Ok(Answer::Stopped(words::TRANSFER_UNEXPECTED));
     };
     let (received, total) = (row.received_bytes.cast_unsigned(), row.total_bytes.cast_unsigned());
-    if row.is_complete || chunk.offset != received {
+    if row.is_complete {
+        return Ok(Answer::Durable(received));
+    }
+    if let Some(reason) = refusal {
+        bundles::forget(act.connection(), name).await?;
+        return Ok(Answer::Stopped(reason));
+    }
+    if chunk.offset != received {
         // What is here already, or what lies beyond a gap: told where to go on.
         return Ok(Answer::Durable(received));
     }
     let durable = received.saturating_add(chunk.bytes.len() as u64);
-    let is_sound = !chunk.bytes.is_empty() && chunk.is_last == (durable == total);
+    let bytes_min = if chunk.is_last { 1 } else { CHUNK_BYTES_MIN };
+    let is_sound = chunk.bytes.len() >= bytes_min && chunk.is_last == (durable == total);
     if durable > total || !is_sound {
         bundles::forget(act.connection(), name).await?;
         return Ok(Answer::Stopped(words::TRANSFER_CORRUPT));
@@ -158,9 +173,7 @@ async fn take_chunk(act: &mut Act, name: Name, chunk: &Chunk) -> Result<Answer, 
         return Ok(Answer::Durable(durable));
     }
     let mut hash = digest::Context::new(&digest::SHA256);
-    for part in bundles::parts(act.connection(), name).await? {
-        hash.update(&part);
-    }
+    bundles::each_part(act.connection(), name, |part| hash.update(part)).await?;
     if hash.finish().as_ref() != row.sha256 {
         bundles::forget(act.connection(), name).await?;
         return Ok(Answer::Stopped(words::TRANSFER_CORRUPT));

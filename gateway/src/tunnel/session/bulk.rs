@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::frame::Kind;
-use fournil_protocol::limits::CHUNK_BYTES_MAX;
+use fournil_protocol::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
 use fournil_protocol::{close, words};
 use tokio::time::Instant;
 
@@ -24,7 +24,6 @@ const STOPS_MAX: usize = 16;
 const LINE_TIME_MAX: Duration = Duration::from_millis(18);
 const LINE_TIME_MIN: Duration = Duration::from_millis(8);
 const CHUNK_BYTES_FIRST: usize = 4 * 1024;
-const CHUNK_BYTES_MIN: usize = 1024;
 
 /// The session's part in the uploads.
 #[derive(Debug)]
