@@ -1,7 +1,8 @@
 -- Commands: rows and passages that cannot be are refused by the database, whoever writes.
 -- What each class of command promises is told in docs/commands.md.
 -- Takes the table's lock for one pass over it (milliseconds for 100,000 commands). Read by the
--- outbox, the hub and the pages. Programs of the release before go on working beside it.
+-- outbox, the hub and the pages. Nodes of an older build are stopped first: they break these
+-- rules (what may be repeated put in doubt, attempts taken back).
 
 alter table commands
     -- The shop spoke of a command that this database still had in its queue: it was restored

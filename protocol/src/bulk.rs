@@ -53,7 +53,8 @@ pub struct Chunk {
     /// Where it belongs; contiguous with what was sent before.
     #[prost(uint64, tag = "2")]
     pub offset: u64,
-    /// 1 to [`crate::limits::CHUNK_BYTES_MAX`] bytes.
+    /// [`crate::limits::CHUNK_BYTES_MIN`] (the last one: 1) to
+    /// [`crate::limits::CHUNK_BYTES_MAX`] bytes.
     #[prost(bytes = "vec", tag = "3")]
     pub bytes: Vec<u8>,
     /// It reaches the end.

@@ -24,6 +24,9 @@ pub const DOWN_WINDOW_COMMANDS: u32 = 32;
 pub const DOWN_WINDOW_BYTES: u32 = 1024 * 1024;
 /// One part of a transfer. Senders keep below it on thin lines.
 pub const CHUNK_BYTES_MAX: usize = 16 * 1024;
+/// A part that is not the last of its transfer has at least so many, so that a transfer has
+/// a bounded number of parts.
+pub const CHUNK_BYTES_MIN: usize = 1024;
 /// One transfer.
 pub const TRANSFER_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Transfers of one gateway that are begun and not ended.

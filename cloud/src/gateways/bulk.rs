@@ -8,13 +8,15 @@
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::frame::Kind;
 use fournil_protocol::limits::{
-    BULK_WINDOW_BYTES, BULK_WINDOW_CHUNKS, DIGEST_BYTES, TRANSFER_BYTES_MAX, TRANSFERS_OPEN_MAX,
+    BULK_WINDOW_BYTES, BULK_WINDOW_CHUNKS, CHUNK_BYTES_MIN, DIGEST_BYTES, TRANSFER_BYTES_MAX,
+    TRANSFERS_OPEN_MAX,
 };
-use fournil_protocol::words;
+use fournil_protocol::{close, words};
 use ring::digest;
 use uuid::Uuid;
 
 use super::end::End;
+use super::lease::lock_mine;
 use super::model::{Identity, Kind as CommandKind};
 use super::outbox::STATES_TOPIC;
 use super::sql;
@@ -34,8 +36,15 @@ enum Answer {
     Nothing,
 }
 
-/// Takes in an offer, a chunk or the end of one, and gives what is answered.
-pub(super) async fn take(db: &Db, identity: &Identity, said: &Kind) -> Result<Option<Kind>, End> {
+/// Takes in an offer, a chunk or the end of one, and gives what is answered. What a session
+/// said that no longer holds the gateway counts for nothing: the newer one was told where
+/// the transfer stands.
+pub(super) async fn take(
+    db: &Db,
+    identity: &Identity,
+    generation: u64,
+    said: &Kind,
+) -> Result<Option<Kind>, End> {
     let transfer_id = match said {
         Kind::Offer(offer) => &offer.transfer_id,
         Kind::Chunk(chunk) => &chunk.transfer_id,
@@ -46,7 +55,7 @@ pub(super) async fn take(db: &Db, identity: &Identity, said: &Kind) -> Result<Op
         return Ok(Some(stop(transfer_id, words::TRANSFER_UNEXPECTED)));
     };
     let name = Name { company: identity.company, gateway_id: identity.gateway_id, command_id };
-    let answer = in_act(db, identity, name, said).await.map_err(|error| End::of_db(&error))?;
+    let answer = in_act(db, identity, generation, name, said).await?;
     Ok(match answer {
         Answer::Durable(durable_bytes) => Some(Kind::Grant(Grant {
             transfer_id: transfer_id.clone(),
@@ -65,8 +74,17 @@ pub(super) fn stop(transfer_id: &[u8], reason: &str) -> Kind {
     Kind::Stop(Stop { transfer_id: transfer_id.to_vec(), reason: reason.to_owned() })
 }
 
-async fn in_act(db: &Db, identity: &Identity, name: Name, said: &Kind) -> Result<Answer, DbError> {
+async fn in_act(
+    db: &Db,
+    identity: &Identity,
+    generation: u64,
+    name: Name,
+    said: &Kind,
+) -> Result<Answer, End> {
     let mut act = db.begin(&identity.actor()).await?;
+    if lock_mine(&mut act, identity, generation).await?.mode != "normal" {
+        return Err(End::of(close::RESYNC, "this gateway is held for a check"));
+    }
     let answer = match said {
         Kind::Offer(offer) => take_offer(&mut act, name, offer).await?,
         Kind::Chunk(chunk) => take_chunk(&mut act, name, chunk).await?,
@@ -84,25 +102,15 @@ async fn take_offer(act: &mut Act, name: Name, offer: &Offer) -> Result<Answer, 
     if total == 0 || total > TRANSFER_BYTES_MAX || !is_whole {
         return Ok(Answer::Stopped(words::TRANSFER_TOO_LARGE));
     }
-    let command =
-        sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
+    let refusal = refusal(act, name).await?;
     let begun = bundles::lock(act.connection(), name).await?;
     if begun.as_ref().is_some_and(|row| row.is_complete) {
         // It was stored, and the word of it was lost on the way.
         return Ok(Answer::Durable(total));
     }
-    let wanted = command.filter(|row| {
-        row.gateway_id == name.gateway_id
-            && row.kind == CommandKind::Diagnostics
-            && !row.state.is_final()
-    });
-    let Some(wanted) = wanted else {
+    if let Some(reason) = refusal {
         bundles::forget(act.connection(), name).await?;
-        return Ok(Answer::Stopped(words::TRANSFER_UNEXPECTED));
-    };
-    let not_after_ms = sql::decode(&wanted.body)?.not_after_ms;
-    if not_after_ms != 0 && act.now().timestamp_millis() > not_after_ms {
-        return Ok(Answer::Stopped(words::DEADLINE_PASSED));
+        return Ok(Answer::Stopped(reason));
     }
     let total_bytes = i64::try_from(total).unwrap_or(i64::MAX);
     if let Some(row) = begun {
@@ -121,17 +129,41 @@ async fn take_offer(act: &mut Act, name: Name, offer: &Offer) -> Result<Answer, 
     Ok(Answer::Durable(0))
 }
 
+/// Why nothing (more) is taken; `None` while a command waits for it. The command's row is
+/// locked, before the transfer's.
+async fn refusal(act: &mut Act, name: Name) -> Result<Option<&'static str>, DbError> {
+    let command =
+        sql::outbox::lock_command(act.connection(), name.company, name.command_id).await?;
+    let wanted = command.filter(|row| {
+        row.gateway_id == name.gateway_id
+            && row.kind == CommandKind::Diagnostics
+            && !row.state.is_final()
+    });
+    let Some(wanted) = wanted else { return Ok(Some(words::TRANSFER_UNEXPECTED)) };
+    let is_late = wanted.not_after.is_some_and(|not_after| act.now() > not_after);
+    Ok(is_late.then_some(words::DEADLINE_PASSED))
+}
+
 async fn take_chunk(act: &mut Act, name: Name, chunk: &Chunk) -> Result<Answer, DbError> {
+    let refusal = refusal(act, name).await?;
     let Some(row) = bundles::lock(act.connection(), name).await? else {
         return Ok(Answer::Stopped(words::TRANSFER_UNEXPECTED));
     };
     let (received, total) = (row.received_bytes.cast_unsigned(), row.total_bytes.cast_unsigned());
-    if row.is_complete || chunk.offset != received {
+    if row.is_complete {
+        return Ok(Answer::Durable(received));
+    }
+    if let Some(reason) = refusal {
+        bundles::forget(act.connection(), name).await?;
+        return Ok(Answer::Stopped(reason));
+    }
+    if chunk.offset != received {
         // What is here already, or what lies beyond a gap: told where to go on.
         return Ok(Answer::Durable(received));
     }
     let durable = received.saturating_add(chunk.bytes.len() as u64);
-    let is_sound = !chunk.bytes.is_empty() && chunk.is_last == (durable == total);
+    let bytes_min = if chunk.is_last { 1 } else { CHUNK_BYTES_MIN };
+    let is_sound = chunk.bytes.len() >= bytes_min && chunk.is_last == (durable == total);
     if durable > total || !is_sound {
         bundles::forget(act.connection(), name).await?;
         return Ok(Answer::Stopped(words::TRANSFER_CORRUPT));
@@ -141,9 +173,7 @@ async fn take_chunk(act: &mut Act, name: Name, chunk: &Chunk) -> Result<Answer, 
         return Ok(Answer::Durable(durable));
     }
     let mut hash = digest::Context::new(&digest::SHA256);
-    for part in bundles::parts(act.connection(), name).await? {
-        hash.update(&part);
-    }
+    bundles::each_part(act.connection(), name, |part| hash.update(part)).await?;
     if hash.finish().as_ref() != row.sha256 {
         bundles::forget(act.connection(), name).await?;
         return Ok(Answer::Stopped(words::TRANSFER_CORRUPT));

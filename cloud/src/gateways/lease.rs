@@ -128,7 +128,7 @@ pub(super) async fn confirm(
 }
 
 /// Locks the gateway's row and makes sure this session still holds it.
-async fn lock_mine(
+pub(super) async fn lock_mine(
     act: &mut Act,
     identity: &Identity,
     generation: u64,

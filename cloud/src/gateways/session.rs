@@ -305,7 +305,11 @@ impl<'s, S: Socket> Live<'s, S> {
                 Some(bulk::stop(&offer.transfer_id, words::TRANSFER_UNEXPECTED))
             }
             _ if !self.takes_transfers() => None,
-            said => self.hub.work(bulk::take(self.hub.db(), self.identity, said)).await?,
+            said => {
+                let generation = self.opened.generation;
+                let taking = bulk::take(self.hub.db(), self.identity, generation, said);
+                self.hub.work(taking).await?
+            }
         };
         match answer {
             Some(Kind::Grant(mut grant)) => {

@@ -26,7 +26,7 @@ use crate::journal::Journal;
 use crate::logs::RecentLog;
 use crate::seam::{CloudOffset, Job, RecordError};
 use crate::tunnel::ambient::Ambient;
-use crate::tunnel::uploads::{NotBegun, Outcome, Uploads};
+use crate::tunnel::uploads::{Begun, Outcome};
 
 /// A command without a deadline is not kept open for ever.
 const PATIENCE_MAX: Duration = Duration::from_hours(24);
@@ -38,7 +38,6 @@ pub(super) struct Diagnostics {
     pub(super) journal: Journal,
     pub(super) status: StatusServer,
     pub(super) recent: RecentLog,
-    pub(super) uploads: Uploads,
     pub(super) cloud_offset: CloudOffset,
     pub(super) ambient: Ambient,
 }
@@ -70,13 +69,17 @@ struct Machine {
 
 impl Diagnostics {
     /// Answers until told to stop; what is open then stays in the journal.
-    pub(super) async fn run(self, mut asked: mpsc::Receiver<Job>, stop: CancellationToken) {
+    pub(super) async fn run(
+        self,
+        mut asked: mpsc::Receiver<(Job, Begun)>,
+        stop: CancellationToken,
+    ) {
         let mut open = FuturesUnordered::new();
         loop {
             // Cancel safe: a receive that is dropped has taken nothing.
             tokio::select! {
                 () = stop.cancelled() => return,
-                Some(job) = asked.recv() => open.push(self.answer(job)),
+                Some((job, begun)) = asked.recv() => open.push(self.answer(job, begun)),
                 Some(answered) = open.next(), if !open.is_empty() => {
                     if let Err(error) = answered {
                         tracing::warn!(%error, "a diagnostic could not be reported");
@@ -86,12 +89,7 @@ impl Diagnostics {
         }
     }
 
-    async fn answer(&self, job: Job) -> Result<(), RecordError> {
-        let mut begun = match self.uploads.begin(job.id) {
-            Ok(begun) => begun,
-            // Offered again while it is under way, or to be offered again when there is room.
-            Err(NotBegun::Known | NotBegun::TooMany) => return Ok(()),
-        };
+    async fn answer(&self, job: Job, mut begun: Begun) -> Result<(), RecordError> {
         let bytes = self.gather(bytes_max(&job)).await;
         tracing::info!(command = %job.id, bytes = bytes.len(), "diagnostic made");
         self.report(job.id, CommandState::Waiting, words::TRANSFER_SENDING).await?;

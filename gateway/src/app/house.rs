@@ -102,8 +102,7 @@ impl House {
         let devices = devices::start(&self.config, supervisor, &shared, &[]);
         roster.send_replace(devices::roster(&devices));
         let (journal, offset) = (self.journal.clone(), self.cloud_offset.clone());
-        let uploads = self.uploads.clone();
-        let own = Own { status: ask_status, diagnostics: ask_diagnostics, uploads };
+        let own = Own { status: ask_status, diagnostics: ask_diagnostics, uploads: self.uploads };
         let mut router = Router::new(journal, begun, seated, self.ambient, offset, own);
         router.stale = self.stale;
         supervisor.watch("router", router.pulse.clone());
@@ -129,7 +128,6 @@ impl House {
             journal: self.journal.clone(),
             status: status.clone(),
             recent: self.recent,
-            uploads: self.uploads,
             cloud_offset: self.cloud_offset,
             ambient: self.ambient,
         };

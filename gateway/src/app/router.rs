@@ -26,7 +26,7 @@ use crate::printer::DRAWER_PATIENCE;
 use crate::seam::{CloudOffset, Job, RecordError};
 use crate::supervise::Pulse;
 use crate::tunnel::ambient::Ambient;
-use crate::tunnel::uploads::Uploads;
+use crate::tunnel::uploads::{self, NotBegun, Uploads};
 
 /// How often the journal is asked for what could not be handed on.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -50,7 +50,7 @@ pub(super) struct Attach {
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) status: mpsc::Sender<Uuid>,
-    pub(super) diagnostics: mpsc::Sender<Job>,
+    pub(super) diagnostics: mpsc::Sender<(Job, uploads::Begun)>,
     pub(super) uploads: Uploads,
 }
 
@@ -346,9 +346,17 @@ impl Router {
         }
     }
 
+    /// Its place is taken before it is handed on: what waits for one still lies in the
+    /// journal, where it can be called back, and what has one is called back there.
     fn ask_diagnostics(&mut self, job: Job) {
         let id = job.id;
-        if self.own.diagnostics.try_send(job).is_ok() {
+        let is_taken = match self.own.uploads.begin(id) {
+            Ok(begun) => self.own.diagnostics.try_send((job, begun)).is_ok(),
+            // Offered again while it is under way.
+            Err(NotBegun::Known) => true,
+            Err(NotBegun::TooMany) => false,
+        };
+        if is_taken {
             self.note_own(id);
         }
     }

@@ -1,12 +1,12 @@
 //! The router on a real journal in a temporary folder.
 
+mod diagnostics;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::command::{
-    Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus, SendDiagnostics,
-};
+use fournil_protocol::command::{Body, Cancel, Command, OpenDrawer, Policy, Print, ReadStatus};
 use fournil_protocol::document::Document;
 use fournil_protocol::event::{Body as EventBody, CommandReport, CommandState, DeviceKind, Event};
 use prost::Message;
@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::diagnostics::Diagnostics;
 use super::route::SeatName;
 use super::router::{Attach, Own, Router};
 use super::status::StatusServer;
@@ -26,7 +25,7 @@ use crate::supervise::Supervisor;
 use crate::tunnel::ambient::Ambient;
 use crate::tunnel::identity::{Enrolled, Identity, PendingKey};
 use crate::tunnel::state::TunnelState;
-use crate::tunnel::uploads::Uploads;
+use crate::tunnel::uploads::{self, Uploads};
 
 const DOWN_EPOCH: u64 = 3;
 
@@ -38,7 +37,7 @@ struct Shop {
     seats: watch::Sender<Vec<SeatName>>,
     status: mpsc::Receiver<Uuid>,
     /// Diagnostics that were asked for.
-    wanted: mpsc::Receiver<Job>,
+    wanted: mpsc::Receiver<(Job, uploads::Begun)>,
     uploads: Uploads,
     stop: CancellationToken,
     next_seq: u64,
@@ -263,56 +262,6 @@ async fn a_status_command_goes_to_the_health_reporter_once() {
     let mut shop = shop();
     let id = shop.command(Some(Body::ReadStatus(ReadStatus {})), "", 0).await;
     assert_eq!(shop.status.recv().await, Some(id));
-}
-
-#[tokio::test]
-async fn a_diagnostic_is_gathered_by_the_gateway_and_can_be_called_back_while_it_is_sent() {
-    let mut shop = shop();
-    let ask = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
-    let asked = shop.command(Some(ask), "", 0).await;
-    assert_eq!(shop.wanted.recv().await.unwrap().id, asked);
-    let begun = shop.uploads.begin(asked).unwrap();
-    begun.send(vec![1, 2, 3]).unwrap();
-    let cancel = Body::Cancel(Cancel { command_id: asked.as_bytes().to_vec() });
-    let cancel = shop.command(Some(cancel), "", 0).await;
-    assert_eq!(shop.outcome(cancel).await.0, CommandState::Done);
-    assert_eq!(shop.outcome(asked).await, (CommandState::Cancelled, "cancelled".to_owned()));
-    assert!(!shop.uploads.cancel(asked), "it is withdrawn");
-}
-
-#[tokio::test]
-async fn a_diagnostic_that_cannot_leave_before_its_deadline_expires() {
-    let mut shop = shop();
-    let (_identities, identity) = watch::channel(identity(shop.folder.path()));
-    let diagnostics = Diagnostics {
-        config: config_in(shop.folder.path()),
-        journal: shop.journal.clone(),
-        status: StatusServer {
-            path: shop.folder.path().join("status.sock"),
-            journal: shop.journal.clone(),
-            identity,
-            tunnel: watch::channel(TunnelState::default()).1,
-            devices: watch::channel(Vec::new()).1,
-            began: tokio::time::Instant::now(),
-        },
-        recent: crate::logs::RecentLog::default(),
-        uploads: shop.uploads.clone(),
-        cloud_offset: CloudOffset::known(0),
-        ambient: Ambient { wall_ms: || 1_000_000, random: || 0 },
-    };
-    let (ask, asked) = mpsc::channel(1);
-    tokio::spawn(diagnostics.run(asked, shop.stop.clone()));
-    let body = Body::SendDiagnostics(SendDiagnostics { bytes_max: 1_000_000 });
-    // It is 1,000,000 by the cloud's time as well.
-    let id = shop.command(Some(body), "", 1_000_050).await;
-    ask.send(shop.wanted.recv().await.unwrap()).await.unwrap();
-    let mut outcome = shop.outcome(id).await;
-    while outcome.0 == CommandState::Waiting {
-        assert_eq!(outcome.1, "transfer-sending");
-        outcome = shop.last_word(id).await;
-    }
-    assert_eq!(outcome, (CommandState::Expired, "deadline-passed".to_owned()));
-    assert!(!shop.uploads.cancel(id), "it is withdrawn");
 }
 
 #[tokio::test]

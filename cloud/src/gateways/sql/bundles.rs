@@ -1,6 +1,7 @@
 //! Statements behind diagnostics: what has arrived of each, and the complete ones.
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -143,12 +144,13 @@ pub(in crate::gateways) async fn add_part(
     Ok(())
 }
 
-/// All parts in order: at most [`fournil_protocol::limits::TRANSFER_BYTES_MAX`] together.
-pub(in crate::gateways) async fn parts(
+/// Shows all parts in order, one at a time: nobody needs the whole of them in memory.
+pub(in crate::gateways) async fn each_part(
     connection: &mut PgConnection,
     name: Name,
-) -> Result<Vec<Vec<u8>>, DbError> {
-    let parts = sqlx::query_scalar!(
+    mut show: impl FnMut(&[u8]),
+) -> Result<(), DbError> {
+    let mut parts = sqlx::query_scalar!(
         "select part from gateway_bundle_parts
          where company_id = $1 and gateway_id = $2 and command_id = $3
          order by first_byte",
@@ -156,9 +158,11 @@ pub(in crate::gateways) async fn parts(
         name.gateway_id,
         name.command_id
     )
-    .fetch_all(connection)
-    .await?;
-    Ok(parts)
+    .fetch(connection);
+    while let Some(part) = parts.try_next().await? {
+        show(&part);
+    }
+    Ok(())
 }
 
 /// A complete one; `None` when there is none (any more).

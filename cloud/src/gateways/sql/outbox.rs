@@ -230,6 +230,8 @@ pub(in crate::gateways) async fn abandon(
         "update commands
          set state = case when state = 'queued' or policy = 'repeatable' then 'cancelled'
                           else 'in_doubt' end,
+             -- What is called back proves nothing, however far it had come.
+             evidence = case when policy = 'repeatable' then 0 else evidence end,
              reason = 'gateway-revoked', touched_by = $3
          where company_id = $1 and gateway_id = $2
            and state in ('queued', 'leased', 'delivered', 'started')",

@@ -13,6 +13,10 @@ fn drawer_body() -> fournil_protocol::command::Body {
     fournil_protocol::command::Body::OpenDrawer(OpenDrawer { pin: 2 })
 }
 
+fn clock_body() -> fournil_protocol::command::Body {
+    fournil_protocol::command::Body::ReadClock(fournil_protocol::command::ReadClock {})
+}
+
 /// Takes commands in until there are so many.
 async fn take(shop: &mut Shop, count: usize) {
     let mut got = 0;
@@ -45,6 +49,72 @@ async fn a_lost_journal_leaves_doubt_only_about_what_may_not_happen_twice() {
     assert_eq!(owner.execute(paused).await.expect("pause").rows_affected(), 1);
     let asked = shop.next_commands().await;
     assert_eq!((asked[0].seq, id_of(&asked[0])), (1, status));
+}
+
+#[tokio::test]
+async fn a_reading_that_had_begun_is_asked_anew_of_the_next_journal() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 2)).await;
+    let (clock, page) = (world.ask(clock_body(), None).await, world.ask(print_body(), None).await);
+    take(&mut shop, 2).await;
+    let begun = |id| report(id, CommandState::Started, "", Evidence::BytesSent);
+    let events = vec![event(1, begun(clock)), event(2, begun(page))];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(2).await;
+    shop.cut().await;
+    let (_shop, _) = world.connect(Hello { incarnation: 2, ..hello(8, 0) }).await;
+    assert_eq!(world.state(clock).await, ("queued".into(), "journal-lost".into()));
+    assert_eq!(world.state(page).await, ("in_doubt".into(), "journal-lost".into()));
+    // A person ends the doubt about an attempt that had begun.
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    let settled = outbox::settle_doubt(&mut act, page, false).await.expect("settled");
+    assert_eq!(settled, outbox::DoubtOutcome::Settled);
+    act.commit().await.expect("commit");
+    assert_eq!(world.state(page).await, ("failed".into(), "person-said-not-done".into()));
+}
+
+#[tokio::test]
+async fn a_doubt_about_what_may_happen_twice_is_a_failure() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 3)).await;
+    let (clock, status) = (world.ask(clock_body(), None).await, world.ask_status().await);
+    take(&mut shop, 2).await;
+    let doubted = |id| report(id, CommandState::InDoubt, "interrupted", Evidence::BytesSent);
+    let events = vec![
+        event(1, report(clock, CommandState::Started, "", Evidence::None)),
+        event(2, doubted(clock)),
+        event(3, doubted(status)),
+    ];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(3).await;
+    for id in [clock, status] {
+        assert_eq!(world.state(id).await, ("failed".into(), "interrupted".into()));
+    }
+    assert_eq!(world.notices().await, []);
+}
+
+#[tokio::test]
+async fn a_gateway_is_revoked_whatever_its_commands_have_come_to() {
+    let world = World::new().await;
+    let (mut shop, _) = world.connect(hello(7, 2)).await;
+    let [begun, begun_page] =
+        [world.ask(clock_body(), None).await, world.ask(print_body(), None).await];
+    let [delivered, leased] = [world.ask_status().await, world.ask(clock_body(), None).await];
+    take(&mut shop, 4).await;
+    shop.confirm(3).await;
+    world.await_state(delivered, "delivered").await;
+    let started = |id| report(id, CommandState::Started, "", Evidence::BytesSent);
+    let events = vec![event(1, started(begun)), event(2, started(begun_page))];
+    shop.send(Kind::Events(Events { epoch: 7, events })).await;
+    shop.await_up_ack(2).await;
+    assert_eq!(world.state(leased).await.0, "leased");
+    let mut act = world.test.db.begin(&world.test.actor()).await.expect("act");
+    assert!(enrol::revoke(&mut act, world.gateway_id).await.expect("revoked"));
+    act.commit().await.expect("commit");
+    for id in [begun, delivered, leased] {
+        assert_eq!(world.state(id).await, ("cancelled".into(), "gateway-revoked".into()));
+    }
+    assert_eq!(world.state(begun_page).await, ("in_doubt".into(), "gateway-revoked".into()));
 }
 
 #[tokio::test]

@@ -407,7 +407,7 @@ async fn a_diagnostic_is_asked_for_watched_saved_and_called_back() {
     assert_eq!(owner.ask("GET", &file, "").await.status, 404, "it is not here yet");
 
     let bytes = b"{\"log\":[\"<script>alert(1)</script>\"]}";
-    shop.upload(id, bytes, 20).await;
+    shop.upload(id, bytes, 1_024).await;
     let sending = report(id, CommandState::Waiting, "transfer-sending", Evidence::None);
     let events = vec![event(1, sending)];
     shop.send(Kind::Events(Events { epoch: 7, events })).await;

@@ -3,11 +3,15 @@
 use chrono::TimeDelta;
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::SendDiagnostics;
+use fournil_protocol::limits::CHUNK_BYTES_MIN;
 use fournil_protocol::{close, words};
 use ring::digest;
+use sqlx::{Connection, Executor};
 
+use super::classes::make_overdue;
 use super::sessions::print_body;
 use super::*;
+use crate::gateways::bulk;
 
 fn ask_body() -> fournil_protocol::command::Body {
     let bytes_max = 8 << 20;
@@ -119,18 +123,70 @@ async fn a_transfer_goes_on_in_the_next_session_and_counts_once_it_is_whole() {
 }
 
 #[tokio::test]
+async fn a_late_chunk_of_an_older_generation_is_not_taken() {
+    let world = World::new().await;
+    let bytes = whole(40_000);
+    let (mut old, welcome) = world.connect(hello_2(7, 0)).await;
+    let id = world.ask_diagnostics(&mut old).await;
+    old.send(Kind::Offer(offer(id, &bytes))).await;
+    old.next_grant().await;
+    let down = DownHead { epoch: welcome.down_epoch, durable: 1 };
+    let (mut shop, _) = world.connect(Hello { down, ..hello_2(7, 0) }).await;
+    // Gathered anew meanwhile: the first chunk of before would fit by its offset.
+    let anew = whole(39_000);
+    shop.send(Kind::Offer(offer(id, &anew))).await;
+    assert_eq!(shop.next_grant().await.durable_bytes, 0);
+    let (db, identity, generation) = (&world.test.db, world.identity(), welcome.session_generation);
+    for late in [
+        Kind::Chunk(chunk(id, &bytes, 0..16_000)),
+        Kind::Offer(offer(id, &bytes)),
+        Kind::Stop(Stop { transfer_id: id.as_bytes().to_vec(), reason: String::new() }),
+    ] {
+        let taken = bulk::take(db, &identity, generation, &late).await;
+        assert_eq!(taken.expect_err("fenced").code, close::SUPERSEDED);
+    }
+    assert_eq!(world.bundles().await, [(0, false)]);
+    shop.upload(id, &anew, 16_000).await;
+    assert_eq!(world.bundles().await, [(39_000, true)]);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_gateway_that_is_held_or_revoked() {
+    let world = World::new().await;
+    let bytes = whole(4_000);
+    let (mut shop, welcome) = world.connect(hello_2(7, 0)).await;
+    let id = world.ask_diagnostics(&mut shop).await;
+    shop.send(Kind::Offer(offer(id, &bytes))).await;
+    shop.next_grant().await;
+    let said = Kind::Chunk(chunk(id, &bytes, 0..4_000));
+    let mut owner = sqlx::PgConnection::connect_with(&world.test.connect).await.expect("owner");
+    for (stands, code) in [
+        ("update gateways set mode = 'read_only'", close::RESYNC),
+        ("update gateways set mode = 'normal', state = 'revoked'", close::REVOKED),
+    ] {
+        owner.execute(stands).await.expect("set");
+        let (db, identity) = (&world.test.db, world.identity());
+        let taken = bulk::take(db, &identity, welcome.session_generation, &said).await;
+        assert_eq!(taken.expect_err(stands).code, code);
+    }
+    assert_eq!(world.bundles().await, [(0, false)]);
+}
+
+#[tokio::test]
 async fn what_arrives_otherwise_than_it_was_offered_is_not_kept() {
     let world = World::new().await;
-    let bytes = whole(1_000);
+    let bytes = whole(2_000);
     let (mut shop, _) = world.connect(hello_2(7, 0)).await;
     let id = world.ask_diagnostics(&mut shop).await;
     let mut damaged = bytes.clone();
     damaged[500] ^= 1;
     for wrong in [
-        chunk(id, &damaged, 0..1_000),
-        Chunk { is_last: true, ..chunk(id, &bytes, 0..600) },
-        Chunk { is_last: false, ..chunk(id, &bytes, 0..1_000) },
-        chunk(id, &whole(1_200), 0..1_200),
+        chunk(id, &damaged, 0..2_000),
+        Chunk { is_last: true, ..chunk(id, &bytes, 0..1_600) },
+        Chunk { is_last: false, ..chunk(id, &bytes, 0..2_000) },
+        chunk(id, &whole(2_200), 0..2_200),
+        // A row for each byte is nothing a sender needs.
+        chunk(id, &bytes, 0..CHUNK_BYTES_MIN - 1),
         Chunk { bytes: Vec::new(), ..chunk(id, &bytes, 0..1) },
     ] {
         shop.send(Kind::Offer(offer(id, &bytes))).await;
@@ -144,21 +200,21 @@ async fn what_arrives_otherwise_than_it_was_offered_is_not_kept() {
 #[tokio::test]
 async fn a_chunk_that_does_not_follow_is_told_where_to_go_on() {
     let world = World::new().await;
-    let bytes = whole(3_000);
+    let bytes = whole(6_000);
     let (mut shop, _) = world.connect(hello_2(7, 0)).await;
     let id = world.ask_diagnostics(&mut shop).await;
     shop.send(Kind::Offer(offer(id, &bytes))).await;
     shop.next_grant().await;
-    shop.send(Kind::Chunk(chunk(id, &bytes, 0..1_000))).await;
-    assert_eq!(shop.next_grant().await.durable_bytes, 1_000);
-    for range in [0..1_000, 500..1_500, 2_000..3_000] {
+    shop.send(Kind::Chunk(chunk(id, &bytes, 0..2_000))).await;
+    assert_eq!(shop.next_grant().await.durable_bytes, 2_000);
+    for range in [0..2_000, 1_000..3_000, 4_000..6_000] {
         shop.send(Kind::Chunk(chunk(id, &bytes, range))).await;
-        assert_eq!(shop.next_grant().await.durable_bytes, 1_000);
+        assert_eq!(shop.next_grant().await.durable_bytes, 2_000);
     }
-    // Made anew after a restart of the gateway: from the beginning.
-    let other = whole(2_000);
-    shop.upload(id, &other, 1_000).await;
-    assert_eq!(world.bundles().await, [(2_000, true)]);
+    // Made anew after a restart of the gateway: from the beginning, the last one short.
+    let other = whole(2_001);
+    shop.upload(id, &other, 2_000).await;
+    assert_eq!(world.bundles().await, [(2_001, true)]);
 }
 
 #[tokio::test]
@@ -203,6 +259,32 @@ async fn a_transfer_is_not_taken_after_the_deadline_of_its_command() {
         }
     };
     assert_eq!(reason, words::DEADLINE_PASSED);
+}
+
+#[tokio::test]
+async fn what_is_under_way_stops_with_its_command() {
+    let world = World::new().await;
+    let bytes = whole(4_000);
+    let (mut shop, _) = world.connect(hello_2(7, 9)).await;
+    let (soon, mut ids) = (TimeSource::system().now() + TimeDelta::hours(1), Vec::new());
+    for _ in 0..2 {
+        let id = world.ask(ask_body(), Some(soon)).await;
+        shop.next_commands().await;
+        shop.send(Kind::Offer(offer(id, &bytes))).await;
+        shop.next_grant().await;
+        shop.send(Kind::Chunk(chunk(id, &bytes, 0..2_000))).await;
+        assert_eq!(shop.next_grant().await.durable_bytes, 2_000);
+        ids.push(id);
+    }
+    let failed = event(1, report(ids[0], CommandState::Failed, "", Evidence::None));
+    shop.send(Kind::Events(Events { epoch: 7, events: vec![failed] })).await;
+    shop.await_up_ack(1).await;
+    shop.send(Kind::Chunk(chunk(ids[0], &bytes, 2_000..4_000))).await;
+    assert_eq!(shop.next_stop().await, words::TRANSFER_UNEXPECTED);
+    make_overdue(&world).await;
+    shop.send(Kind::Chunk(chunk(ids[1], &bytes, 2_000..4_000))).await;
+    assert_eq!(shop.next_stop().await, words::DEADLINE_PASSED);
+    assert_eq!(world.bundles().await, []);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::frame::Kind;
-use fournil_protocol::limits::CHUNK_BYTES_MAX;
+use fournil_protocol::limits::{CHUNK_BYTES_MAX, CHUNK_BYTES_MIN};
 use fournil_protocol::{close, words};
 use tokio::time::Instant;
 
@@ -24,7 +24,6 @@ const STOPS_MAX: usize = 16;
 const LINE_TIME_MAX: Duration = Duration::from_millis(18);
 const LINE_TIME_MIN: Duration = Duration::from_millis(8);
 const CHUNK_BYTES_FIRST: usize = 4 * 1024;
-const CHUNK_BYTES_MIN: usize = 1024;
 
 /// The session's part in the uploads.
 #[derive(Debug)]
@@ -123,9 +122,10 @@ impl Bulk {
         let Some(sending) = self.open.get_mut(at) else { return Ok(()) };
         let total = sending.upload.bytes.len();
         let durable = usize::try_from(grant.durable_bytes).unwrap_or(usize::MAX);
-        let most = if sending.is_granted { sending.next_offset } else { total };
-        if sending.offered_at.is_none() || durable > most {
-            let reason = "bytes of a transfer were confirmed that were never sent".to_owned();
+        // More than was sent here is no fault: a chunk of the session before may be stored
+        // late, and its bytes are those of this offer.
+        if sending.offered_at.is_none() || durable > total {
+            let reason = "more of a transfer was confirmed than there is".to_owned();
             return Err(End::Refused { code: close::MALFORMED, reason });
         }
         let held = Duration::from_micros(u64::from(grant.held_us));

@@ -184,14 +184,28 @@ async fn a_cloud_of_version_1_is_sent_nothing_of_version_2() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_confirmed_and_never_sent_end_the_session() {
+async fn a_late_chunk_of_the_session_before_is_gone_on_from() {
+    let whole = bytes(20_000);
+    let log = MemoryLog::with_events(0);
+    let (mut cloud, mut begun) = meet_2(&log, &whole).await;
+    cloud.welcome(|welcome| welcome.transfers_max = 1).await;
+    let offer = cloud.offer().await;
+    cloud.grant(&offer.transfer_id, 0).await;
+    cloud.chunk().await;
+    // Further on than anything that this session sent.
+    assert_eq!(cloud.take_from(&offer, 16_384).await, whole[16_384..]);
+    assert_eq!(begun.outcome().await, Outcome::Stored);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_confirmed_than_there_is_ends_the_session() {
     let log = MemoryLog::with_events(0);
     let (mut cloud, _begun) = meet_2(&log, &bytes(20_000)).await;
     cloud.welcome(|welcome| welcome.transfers_max = 1).await;
     let offer = cloud.offer().await;
     cloud.grant(&offer.transfer_id, 0).await;
     cloud.chunk().await;
-    cloud.grant(&offer.transfer_id, 19_000).await;
+    cloud.grant(&offer.transfer_id, 20_001).await;
     assert_eq!(cloud.goodbye().await, Some(u32::from(close::MALFORMED)));
 }
 
