@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::change::Running;
+use super::change::{Ending, Running};
 use super::devices::{self, Roster, Shared};
 use super::diagnostics::Diagnostics;
 use super::health::HealthReporter;
@@ -124,8 +124,9 @@ impl House {
             devices: told,
             began,
         };
+        let (in_force, config) = watch::channel(self.config.clone());
         let diagnostics = Diagnostics {
-            config: self.config.clone(),
+            config,
             journal: self.journal.clone(),
             status: status.clone(),
             recent: self.recent,
@@ -141,7 +142,8 @@ impl House {
         supervisor.watch("journal", pulse.clone());
         supervisor.essential("probe", probe(self.journal, every, pulse, stop));
         let (config, identity) = (self.config, self.identity);
-        Running { config, identity, line: None, devices, shared, seats, roster }
+        let (line, ending) = (None, Ending::default());
+        Running { config, in_force, identity, line, devices, shared, seats, roster, ending }
     }
 }
 
