@@ -1,6 +1,7 @@
 //! The journal's tests: builders, a disk that can be filled and broken, and a way to
 //! see everything an engine knows.
 
+mod again;
 mod clocks;
 mod crash;
 mod damage;
