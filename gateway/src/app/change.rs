@@ -8,8 +8,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::devices::{self, Device, Roster, Shared};
 use super::rotation::Way;
@@ -56,6 +58,8 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) config: Config,
+    /// The same for whoever shows it.
+    pub(super) in_force: watch::Sender<Config>,
     pub(super) identity: watch::Receiver<Arc<Identity>>,
     pub(super) line: Option<Line>,
     /// Of whoever changes the key.
@@ -64,6 +68,17 @@ pub(super) struct Running {
     pub(super) shared: Shared,
     pub(super) seats: watch::Sender<Vec<SeatName>>,
     pub(super) roster: watch::Sender<Roster>,
+    pub(super) ending: Ending,
+}
+
+/// Device parts that were told to end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// Of those that may not have ended, of whichever change: one that was itself still
+    /// waiting for its turn ends at once, and the one before it may go on.
+    parts: Vec<CancellationToken>,
+    /// Counts the changes, so that only the newest one seats devices.
+    newest: Arc<AtomicU64>,
 }
 
 impl Running {
@@ -132,7 +147,9 @@ impl Running {
             device.kept.stop();
             applied.insert(format!("{} arrêté", device.section.name()));
         }
-        let ended: Vec<_> = gone.iter().map(|device| device.kept.ended()).collect();
+        self.ending.parts.retain(|ended| !ended.is_cancelled());
+        self.ending.parts.extend(gone.iter().map(|device| device.kept.ended()));
+        let ended = self.ending.parts.clone();
         for section in wanted {
             if self.devices.iter().any(|device| device.section == section) {
                 continue;
@@ -149,11 +166,20 @@ impl Running {
         if !applied.is_empty() {
             self.roster.send_replace(devices::roster(&self.devices));
             let (seats, names) = (self.seats.clone(), devices::seats(new));
+            let newest = self.ending.newest.clone();
+            let turn = newest.fetch_add(1, Ordering::SeqCst) + 1;
             supervisor.errand(async move {
                 for ended in ended {
                     ended.cancelled().await;
                 }
-                seats.send_replace(names);
+                // Looked at under the lock of the seats: a later change has the last word.
+                seats.send_if_modified(|seats| {
+                    let is_newest = newest.load(Ordering::SeqCst) == turn;
+                    if is_newest {
+                        *seats = names;
+                    }
+                    is_newest
+                });
             });
         }
         applied.into_iter().collect()
@@ -179,6 +205,7 @@ impl Running {
         self.config.identity = old.identity;
         self.config.journal = old.journal;
         self.config.log.format = old.log.format;
+        self.in_force.send_replace(self.config.clone());
     }
 }
 

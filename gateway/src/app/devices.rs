@@ -60,7 +60,7 @@ impl Section {
 pub(super) struct Device {
     pub(super) section: Section,
     pub(super) kept: Kept,
-    health: watch::Receiver<DeviceHealth>,
+    pub(super) health: watch::Receiver<DeviceHealth>,
 }
 
 /// Every configured device.

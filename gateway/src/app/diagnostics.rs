@@ -14,7 +14,7 @@ use fournil_protocol::words;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -34,7 +34,8 @@ const PATIENCE_MAX: Duration = Duration::from_hours(24);
 /// Gathers and sends.
 #[derive(Debug)]
 pub(super) struct Diagnostics {
-    pub(super) config: Config,
+    /// The one in force.
+    pub(super) config: watch::Receiver<Config>,
     pub(super) journal: Journal,
     pub(super) status: StatusServer,
     pub(super) recent: RecentLog,
@@ -124,13 +125,14 @@ impl Diagnostics {
     }
 
     async fn gather(&self, bytes_max: usize) -> Vec<u8> {
+        let config = self.config.borrow().clone();
         let mut bundle = Bundle {
             format: 1,
             made_at_ms: (self.ambient.wall_ms)(),
             cloud_offset_ms: self.cloud_offset.ms(),
-            machine: Machine::look(&self.config),
+            machine: Machine::look(&config),
             status: self.status.status().await,
-            configuration: self.config.show(),
+            configuration: config.show(),
             log: Vec::new(),
         };
         let room = bytes_max.saturating_sub(text(&bundle).len());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begun::Begun;
-use super::change::Running;
+use super::change::{Ending, Running};
 use super::devices::{self, Roster, Shared};
 use super::diagnostics::Diagnostics;
 use super::health::HealthReporter;
@@ -82,13 +82,13 @@ impl House {
         let (served, between) = begun.stand_between(requests);
         let (journal, token) = (self.journal.clone(), stop.clone());
         let weak = recorder.downgrade();
-        // Held until the soft stop: a shop without devices needs its tunnel all the same.
-        // Then both end when the last device is gone.
-        let hold = async move {
-            token.cancelled().await;
-            drop(recorder);
-        };
         supervisor.essential("journal", async move {
+            // Held until the soft stop: a shop without devices needs its tunnel all the same.
+            // Then both end when the last device is gone.
+            let hold = async move {
+                token.cancelled().await;
+                drop(recorder);
+            };
             tokio::join!(between, journal.serve(served), hold);
         });
         let (attach, attached) = mpsc::channel(ATTACHES_MAX);
@@ -123,8 +123,9 @@ impl House {
             devices: told,
             began,
         };
+        let (in_force, config) = watch::channel(self.config.clone());
         let diagnostics = Diagnostics {
-            config: self.config.clone(),
+            config,
             journal: self.journal.clone(),
             status: status.clone(),
             recent: self.recent,
@@ -134,13 +135,19 @@ impl House {
         supervisor.essential("diagnostics", diagnostics.run(wanted, stop.clone()));
         let token = stop.clone();
         supervisor.part("status", move || status.clone().run(token.clone()));
-        let every = PROBE_EVERY.min(watch_every());
-        let pulse = Pulse::new(every * PROBES_LATE);
-        supervisor.watch("journal", pulse.clone());
-        supervisor.essential("probe", probe(self.journal, every, pulse, stop));
+        start_probe(supervisor, self.journal);
         let (config, identity) = (self.config, self.identity);
-        Running { config, identity, line: None, way: None, devices, shared, seats, roster }
+        let (line, way, ending) = (None, None, Ending::default());
+        Running { config, in_force, identity, line, way, devices, shared, seats, roster, ending }
     }
+}
+
+fn start_probe(supervisor: &mut Supervisor, journal: Journal) {
+    let every = PROBE_EVERY.min(watch_every());
+    let pulse = Pulse::new(every * PROBES_LATE);
+    supervisor.watch("journal", pulse.clone());
+    let stop = supervisor.soft();
+    supervisor.essential("probe", probe(journal, every, pulse, stop));
 }
 
 /// Shows the watchdog that the journal's writer lives and its disk answers. An answer that

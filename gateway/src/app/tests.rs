@@ -1,5 +1,7 @@
 //! The router on a real journal in a temporary folder.
 
+mod begun;
+mod change;
 mod diagnostics;
 
 use std::collections::HashSet;
@@ -55,8 +57,12 @@ fn shop_at(offset: CloudOffset) -> Shop {
 }
 
 fn journal(state: &std::path::Path) -> (Journal, Opened) {
+    journal_with(state, JournalConfig::default())
+}
+
+fn journal_with(state: &std::path::Path, config: JournalConfig) -> (Journal, Opened) {
     let time = TimeSource::new([1; 16], || (1_000_000, 0));
-    Journal::open(&state.join("journal"), JournalConfig::default(), time).unwrap()
+    Journal::open(&state.join("journal"), config, time).unwrap()
 }
 
 /// No devices, and nothing of this machine.
@@ -212,23 +218,6 @@ async fn a_job_reaches_its_device_and_a_full_queue_is_filled_again_from_the_jour
     }
     shop.stop.cancel();
     assert!(jobs.recv().await.is_none(), "a job came twice");
-}
-
-#[tokio::test]
-async fn a_device_part_that_fell_learns_which_attempt_had_begun() {
-    let mut shop = shop();
-    let mut jobs = shop.attach(8).await;
-    let (begun, waiting) = (shop.drawer().await, shop.drawer().await);
-    for _ in 0..2 {
-        jobs.recv().await.unwrap();
-    }
-    shop.recorder.begin(begun, 1, "caisse").await.unwrap();
-    drop(jobs);
-    let mut jobs = shop.attach(8).await;
-    let first = jobs.recv().await.unwrap();
-    let second = jobs.recv().await.unwrap();
-    assert_eq!((first.id, first.interrupted_attempt), (begun, Some(1)));
-    assert_eq!((second.id, second.interrupted_attempt), (waiting, None));
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use super::engine::{Engine, Need};
 use super::notice::OwnNotice;
 use super::record::{CommandAccepted, CommandBegun, CommandSettled, DownCursor, Record};
 use super::state::{Pending, id_of};
+use super::uplog::Place;
 use super::{AcceptError, Accepted, Outcome};
 use crate::seam::{Job, RecordError};
 
@@ -86,8 +87,9 @@ impl Engine {
             return Ok(None);
         };
         if self.state.has_seen(id) {
-            self.stage(cursor, Need::Vital)?;
+            // The word first: with the cursor it is acknowledged, and not asked for again.
             self.report_again(id)?;
+            self.stage(cursor, Need::Vital)?;
             return Ok(None);
         }
         let accepted = CommandAccepted {
@@ -113,12 +115,30 @@ impl Engine {
         // What was settled in this very unit is not on disk yet.
         self.commit()?;
         let place = self.state.settled.get(&id).map_or(settled.place, |settled| settled.place);
-        if let Record::CommandSettled(settled) = self.read_place(place)?
-            && let Ok(report) = CommandReport::decode(settled.report.as_slice())
-        {
-            self.stage_event(Body::CommandReport(report), Need::Vital)?;
+        let report = self.settled_report(place).unwrap_or_else(|error| {
+            // Its id is known all the same. Read again from a damaged disk it might not be,
+            // and the command would be carried out a second time: a person looks instead.
+            tracing::error!(
+                %error, command = %id,
+                "l'issue d'une commande n'est plus lisible : vérifiez le disque (dmesg, smartctl)"
+            );
+            CommandReport {
+                command_id: id.as_bytes().to_vec(),
+                state: CommandState::InDoubt.into(),
+                reason: words::INTERRUPTED.to_owned(),
+                detail: format!("its outcome cannot be read in the journal any more: {error}"),
+                ..CommandReport::default()
+            }
+        });
+        self.stage_event(Body::CommandReport(report), Need::Vital)
+    }
+
+    fn settled_report(&self, place: Place) -> Result<CommandReport, RecordError> {
+        match self.read_place(place)? {
+            Record::CommandSettled(settled) => CommandReport::decode(settled.report.as_slice())
+                .map_err(|error| RecordError::Broken(error.to_string())),
+            other => Err(RecordError::Broken(format!("found a {} instead", other.name()))),
         }
-        Ok(())
     }
 
     /// Stages where the cloud's down log goes on, as its Welcome says.

@@ -10,7 +10,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, StatVfsMountFlags, fallocate, flock, fstatvfs};
+use rustix::fs::{
+    FallocateFlags, FlockOperation, StatVfsMountFlags, fallocate, flock, fstatvfs, statvfs,
+};
 use rustix::io::Errno;
 
 use super::JournalError;
@@ -27,6 +29,10 @@ pub trait Disk: Send + Sync + Debug {
     fn sync(&self, file: &File) -> io::Result<()>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Bytes that files in the folder may still take, as far as the disk can say.
+    fn free_bytes(&self, _folder: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }
 
 /// The real disk.
@@ -63,6 +69,11 @@ impl Disk for LocalDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         std::fs::remove_file(path)?;
         sync_folder_of(path)
+    }
+
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        let stat = statvfs(folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
 

@@ -366,7 +366,7 @@ impl Engine {
         }
     }
 
-    fn disk_full(&mut self) -> RecordError {
+    pub(super) fn disk_full(&mut self) -> RecordError {
         self.losses.refused += 1;
         RecordError::Full(format!("no space left for {}; free some", self.folder.display()))
     }

@@ -113,6 +113,9 @@ impl State {
             Record::Closed(closed) => {
                 self.age.note(closed.lived_ms, &closed.boot_id, closed.boot_ms);
             }
+            Record::AgeNoted(lived) => {
+                self.age.note(lived.lived_ms, &lived.boot_id, lived.boot_ms);
+            }
         }
     }
 

@@ -15,6 +15,8 @@ use crate::seam::RecordError;
 /// Events taken over at once when the epoch is renewed.
 const CARRY_EVENTS: usize = 256;
 const CARRY_BYTES: usize = 256 * 1024;
+/// An event that is taken over is longer by its new sequence.
+const CARRIED_MORE_BYTES: u64 = 16;
 
 /// How much to read.
 #[derive(Debug, Clone, Copy)]
@@ -146,12 +148,42 @@ impl Engine {
     }
 
     /// Begins a new up log with the readable events from `carry_from` on. A crash in
-    /// between leaves the mark of the beginning, and the next start does it over.
+    /// between leaves the mark of the beginning, and the next start does it over; so does
+    /// the recovery of an engine that could not do it to the end: half a log is never shown.
     pub(super) fn renew_epoch(&mut self, carry_from: u64, why: &str) -> Outcome {
         // Nothing of the old log may still be on its way to the disk.
         self.commit()?;
+        self.check_room_to_carry(carry_from)?;
         let (old_last, up_epoch) = (self.state.up.last, new_epoch()?);
         self.stage(UpEpochRenewed { up_epoch, carry_from }, Need::Vital)?;
+        let carried = self.carry(up_epoch, carry_from, old_last).and_then(|()| self.commit());
+        if let Err(error) = carried {
+            self.failed.get_or_insert_with(|| format!("the up log is taken over in part: {error}"));
+            return Err(error);
+        }
+        let kept = self.state.up.last;
+        self.note(OwnNotice::epoch_renewed(format!("{why}; {kept} events taken over")));
+        Ok(())
+    }
+
+    /// Refuses a renewal for which there is no room: the log as it is serves on.
+    fn check_room_to_carry(&mut self, carry_from: u64) -> Outcome {
+        let up = &self.state.up;
+        let count = (up.last + 1).saturating_sub(carry_from);
+        let bytes = up.bytes_after(carry_from.saturating_sub(1)) + count * CARRIED_MORE_BYTES;
+        let segment_bytes = self.config.segment_bytes;
+        let more = bytes.saturating_sub(segment_bytes.saturating_sub(self.position()));
+        let needed = more.div_ceil(segment_bytes) * segment_bytes;
+        let reserve = if self.has_reserve { self.config.reserve_bytes } else { 0 };
+        // A disk that does not say is tried.
+        let free = self.disk.free_bytes(&self.folder).unwrap_or(u64::MAX);
+        if needed > free.saturating_add(reserve) {
+            return Err(self.disk_full());
+        }
+        Ok(())
+    }
+
+    fn carry(&mut self, up_epoch: u64, carry_from: u64, old_last: u64) -> Outcome {
         let mut next = carry_from;
         while next <= old_last {
             let Some(before) = self.state.up_before.clone() else { break };
@@ -175,9 +207,6 @@ impl Engine {
                 self.stage(EventWritten { up_epoch, up_seq, event }, Need::Vital)?;
             }
         }
-        self.stage(UpEpochCarried { up_epoch }, Need::Vital)?;
-        let kept = self.state.up.last;
-        self.note(OwnNotice::epoch_renewed(format!("{why}; {kept} events taken over")));
-        self.commit()
+        self.stage(UpEpochCarried { up_epoch }, Need::Vital).map(drop)
     }
 }

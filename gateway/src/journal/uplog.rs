@@ -103,15 +103,20 @@ impl UpLog {
         Some(Run { place, last: span.last })
     }
 
-    /// Bytes of events the cloud has not committed. Within a span that is committed in
-    /// part the bytes are shared out evenly, so that no error adds up.
+    /// Bytes of events the cloud has not committed.
     pub(super) fn unacked_bytes(&self) -> u64 {
-        let unacked = |span: &Span| {
+        self.bytes_after(self.acked)
+    }
+
+    /// Bytes of the events behind `seq`. Within a span that is counted in part the bytes are
+    /// shared out evenly, so that no error adds up.
+    pub(super) fn bytes_after(&self, seq: u64) -> u64 {
+        let behind = |span: &Span| {
             let count = span.last - span.first + 1;
-            let open = span.last.saturating_sub(self.acked.max(span.first - 1));
+            let open = span.last.saturating_sub(seq.max(span.first - 1));
             span.bytes * open / count
         };
-        self.spans.iter().rev().take_while(|span| span.last > self.acked).map(unacked).sum()
+        self.spans.iter().rev().take_while(|span| span.last > seq).map(behind).sum()
     }
 
     /// True when the segment holds an event the cloud has not committed.

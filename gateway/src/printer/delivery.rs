@@ -266,6 +266,7 @@ impl<'a> Watch<'a> {
     }
 
     fn restart(&mut self) {
+        progress(PROGRESS);
         self.used = Duration::ZERO;
         self.seen = Instant::now();
     }
@@ -312,4 +313,34 @@ pub(super) enum Settled {
     /// It cannot say anything before somebody helps it (paper, cover).
     NotYet,
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::supervise::{Pulse, Supervisor};
+    use crate::tunnel::ambient::Ambient;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_job_that_flows_is_not_taken_for_hung() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = starts.clone();
+        let mut supervisor = Supervisor::new(Ambient::system());
+        supervisor.moving("caisse", Pulse::new(Duration::from_mins(2)), move |stop| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                let mut watch = Watch::new(Patience::default().stall, &stop);
+                // The printer takes some bytes at each turn.
+                loop {
+                    watch.restart();
+                    tokio::time::sleep(TICK).await;
+                }
+            }
+        });
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert_eq!(starts.load(Ordering::Relaxed), 1, "it was aborted while it printed");
+    }
 }

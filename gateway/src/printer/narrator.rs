@@ -16,8 +16,11 @@ use uuid::Uuid;
 use super::status::Condition;
 use crate::i18n::say;
 use crate::seam::{RecordError, Recorder};
+use crate::supervise::progress;
 
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+/// The journal is asked again more often than this. A part that waits for it does not hang.
+const PROGRESS: Duration = Duration::from_secs(30);
 
 /// What became of a command, in words a machine reads and words a person reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +84,7 @@ impl Narrator {
             print.attempt = report.attempt, "job reported"
         );
         loop {
+            progress(PROGRESS);
             match self.recorder.report(report.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => self.journal_refused(&error).await?,
@@ -120,6 +124,7 @@ impl Narrator {
         tracing::error!(%error, "{}", say("printer-journal-refused", &[]));
         let detail = say("printer-journal-refused-health", &[("error", error)]);
         self.publish(DeviceState::Down, code, &detail);
+        progress(PROGRESS);
         // Cancel safe: neither branch holds anything.
         tokio::select! {
             biased;
@@ -216,4 +221,53 @@ pub(crate) fn remedy(code: &str) -> String {
         _ => return String::new(),
     };
     say(id, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::seam::{self, Request};
+    use crate::supervise::{Pulse, Supervisor};
+    use crate::tunnel::ambient::Ambient;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_waits_for_a_full_journal_is_left_to_wait() {
+        let (recorder, mut served) = seam::recorder();
+        let began = Instant::now();
+        tokio::spawn(async move {
+            while let Some(request) = served.recv().await {
+                let (Request::Report { done, .. }
+                | Request::Begin { done, .. }
+                | Request::Record { done, .. }) = request;
+                let is_full = began.elapsed() < Duration::from_mins(10);
+                let answer = if is_full { Err(RecordError::Full("test".into())) } else { Ok(()) };
+                let _ = done.send(answer);
+            }
+        });
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = starts.clone();
+        let (told, mut hear) = tokio::sync::mpsc::channel(1);
+        let mut supervisor = Supervisor::new(Ambient::system());
+        supervisor.moving("caisse", Pulse::new(Duration::from_mins(2)), move |stop| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let (health, _) = watch::channel(DeviceHealth::default());
+            let (device, recorder) = ("caisse".to_owned(), recorder.clone());
+            let narrator = Narrator { device, recorder, health, stop: stop.clone() };
+            let told = told.clone();
+            async move {
+                let done = Told::new(CommandState::Done, "", "").attempt(1);
+                let reported = narrator.report(Uuid::from_u128(7), done).await;
+                told.send(reported).await?;
+                stop.cancelled().await;
+                Ok(())
+            }
+        });
+        assert_eq!(hear.recv().await, Some(Ok(())));
+        assert_eq!(starts.load(Ordering::Relaxed), 1, "it was aborted while it waited");
+    }
 }

@@ -36,7 +36,7 @@ async fn a_diagnostic_that_cannot_leave_before_its_deadline_expires() {
     let mut shop = shop();
     let (_identities, identity) = watch::channel(identity(shop.folder.path()));
     let diagnostics = Diagnostics {
-        config: config_in(shop.folder.path()),
+        config: watch::channel(config_in(shop.folder.path())).1,
         journal: shop.journal.clone(),
         status: StatusServer {
             path: shop.folder.path().join("status.sock"),

@@ -140,10 +140,11 @@ impl Play {
                 let run = vec![command(seq, number)];
                 let accepted = self.engine().accept(DOWN_EPOCH, run).unwrap();
                 assert!(accepted.fresh.is_empty(), "an id was given out twice");
-                self.steps.push(Step::Passed(seq));
+                // Told before it is acknowledged.
                 if settled.is_some() {
                     self.steps.push(Step::Event(format!("Done {number}")));
                 }
+                self.steps.push(Step::Passed(seq));
             }
             Act::Begin(nth) => {
                 let Some(number) = self.nth_pending(nth) else { return };

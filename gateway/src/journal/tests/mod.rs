@@ -1,6 +1,7 @@
 //! The journal's tests: builders, a disk that can be filled and broken, and a way to
 //! see everything an engine knows.
 
+mod again;
 mod clocks;
 mod crash;
 mod damage;
@@ -11,6 +12,7 @@ mod handle;
 mod kill;
 mod power;
 mod real;
+mod renewal;
 mod retain;
 
 use std::fs::{File, OpenOptions};
@@ -116,6 +118,10 @@ impl FaultyDisk {
     }
 }
 
+fn used_bytes(folder: &Path) -> io::Result<u64> {
+    Ok(std::fs::read_dir(folder)?.map(|entry| entry.unwrap().metadata().unwrap().len()).sum())
+}
+
 fn eio() -> io::Error {
     Failure::Io.error()
 }
@@ -127,8 +133,7 @@ fn number_of(file: &File) -> u64 {
 impl Disk for FaultyDisk {
     fn create(&self, path: &Path, content: &[u8], bytes: u64) -> io::Result<File> {
         self.check()?;
-        let folder = std::fs::read_dir(path.parent().unwrap())?;
-        let used: u64 = folder.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+        let used = used_bytes(path.parent().unwrap())?;
         if self.0.lock().unwrap().quota_bytes.is_some_and(|quota| used + bytes > quota) {
             return Err(io::Error::from_raw_os_error(28));
         }
@@ -176,6 +181,12 @@ impl Disk for FaultyDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.check()?;
         std::fs::remove_file(path)
+    }
+
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        let used = used_bytes(folder)?;
+        let quota = self.0.lock().unwrap().quota_bytes;
+        Ok(quota.map_or(u64::MAX, |quota| quota.saturating_sub(used)))
     }
 }
 
