@@ -4,12 +4,19 @@
 //! ahead, and what is kept for thirty days would go at once or never. So the journal
 //! counts milliseconds of the clock that runs from boot, and carries the count from one
 //! boot to the next. Time during which the box was off is not counted: things are kept
-//! longer for it, never shorter, and the bounds in bytes hold all the same.
+//! longer for it, never shorter, and the bounds in bytes hold all the same. The count is
+//! written down about once an hour, so that a mains that is cut each night costs an hour of
+//! it and not the day.
 
+use super::Outcome;
+use super::engine::{Engine, Need};
+use super::record::Aged;
 use super::time::TimeSource;
 
 /// Milliseconds in a day.
 pub(super) const DAY_MS: u64 = 86_400_000;
+/// Aged through since the count was last written, before it is written again.
+const NOTED_EVERY_MS: u64 = 3_600_000;
 
 /// A reading of the count, as records carry it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +43,25 @@ impl Age {
         let (boot_id, boot_ms) = (time.boot_id(), time.boot_ms());
         let since = if boot_id == self.boot_id { boot_ms.saturating_sub(self.boot_ms) } else { 0 };
         Self { lived_ms: self.lived_ms.saturating_add(since), boot_id, boot_ms }
+    }
+}
+
+impl Engine {
+    /// Writes the count down when the last writing is an hour old.
+    pub(super) fn note_age(&mut self) -> Outcome {
+        let Age { lived_ms, boot_id, boot_ms } = self.age();
+        if lived_ms.saturating_sub(self.state.age.lived_ms) < NOTED_EVERY_MS {
+            return Ok(());
+        }
+        let aged = Aged { lived_ms, boot_id: boot_id.to_vec(), boot_ms };
+        // On a full disk it can wait; nobody is refused anything by it.
+        let untouched = self.losses;
+        let noted = self.stage(aged, Need::Ordinary);
+        if noted.is_err() {
+            self.losses = untouched;
+        }
+        noted?;
+        self.commit()
     }
 }
 

@@ -29,6 +29,7 @@
 //! | 10 | `DownCursor` | the down log stands here without a new command |
 //! | 11 | `CarriedCommand` | an unsettled command, written again |
 //! | 12 | `Closed` | a stop in good order |
+//! | 13 | `Aged` | how old the journal is, about once an hour |
 //!
 //! # What a crash leaves
 //!

@@ -68,6 +68,7 @@ records! {
     10 => DownCursor,
     11 => CarriedCommand,
     12 => Closed,
+    13 => Aged,
 }
 
 /// First in every segment, outside the sequence and the chain: the few numbers that
@@ -238,6 +239,18 @@ pub(super) struct Closed {
     #[prost(bytes = "vec", tag = "3")]
     pub(super) boot_id: Vec<u8>,
     #[prost(uint64, tag = "4")]
+    pub(super) boot_ms: u64,
+}
+
+/// The journal's age, written now and then: a box whose mains is cut each night never stops
+/// in good order.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(super) struct Aged {
+    #[prost(uint64, tag = "1")]
+    pub(super) lived_ms: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) boot_id: Vec<u8>,
+    #[prost(uint64, tag = "3")]
     pub(super) boot_ms: u64,
 }
 

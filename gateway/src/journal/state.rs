@@ -113,6 +113,9 @@ impl State {
             Record::Closed(closed) => {
                 self.age.note(closed.lived_ms, &closed.boot_id, closed.boot_ms);
             }
+            Record::Aged(aged) => {
+                self.age.note(aged.lived_ms, &aged.boot_id, aged.boot_ms);
+            }
         }
     }
 

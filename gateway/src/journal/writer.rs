@@ -200,7 +200,8 @@ impl Writer {
         self.changed.send_if_modified(|known| std::mem::replace(known, mark) != mark);
     }
 
-    /// What nobody waits for: the journal's own notices, and letting go of old segments.
+    /// What nobody waits for: the journal's own notices, its age, and letting go of old
+    /// segments.
     fn keep_house(&mut self) {
         if self.engine.failed.is_some() {
             return;
@@ -208,6 +209,9 @@ impl Writer {
         let has_told = self.engine.tell();
         if has_told && self.engine.commit().is_ok() {
             self.publish();
+        }
+        if let Err(error) = self.engine.note_age() {
+            tracing::debug!(error = %error, "the age is not written down for now");
         }
         if let Err(error) = self.engine.retain() {
             tracing::warn!(error = %error, "old segments stay for now");

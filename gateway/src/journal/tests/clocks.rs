@@ -141,3 +141,27 @@ fn open_commands_keep_their_order_and_attempts_through_every_jump() {
         assert_eq!(seen, [(id(1), None), (id(2), Some(7)), (id(3), None)], "at {wall_ms}");
     }
 }
+
+#[test]
+fn a_mains_that_is_cut_each_night_costs_the_count_an_hour_a_day() {
+    let mut bench = Bench::new();
+    bench.config.seen_ids_min = 0;
+    let mut engine = bench.open();
+    work(&mut engine, 1, 20);
+    for _ in 0..33 {
+        drop(engine);
+        engine = reboot(&mut bench, EPOCH_MS);
+        // Housekeeping comes by often, here every ten minutes of a day of 23 hours and a half.
+        for _ in 0..141 {
+            bench.boot_ms.fetch_add(600_000, Ordering::Relaxed);
+            engine.note_age().unwrap();
+        }
+    }
+    let days = engine.age().lived_ms / 86_400_000;
+    assert!((31..33).contains(&days), "{days} days");
+    let records = engine.next_seq;
+    engine.note_age().unwrap();
+    assert_eq!(engine.next_seq, records, "written only when an hour has gone by");
+    engine.retain().unwrap();
+    assert!(!remembers(&engine, 1..=20));
+}

@@ -7,7 +7,7 @@ use super::{Bench, punch};
 use crate::cli::journal::{JournalCommand, run};
 use crate::journal::framing::{NO_HASH, OVERHEAD, Parsed, find_next, parse, write};
 use crate::journal::record::{
-    Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened,
+    Aged, Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened,
     Record, UpAcked,
 };
 
@@ -75,6 +75,7 @@ fn golden() -> Vec<(Record, &'static str)> {
             Closed { wall_ms: 7, lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(),
             "080710ac021a01092004",
         ),
+        (Aged { lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(), "08ac021201091804"),
         (UpAcked { up_epoch: 5, up_seq: 300 }.into(), "09050000000000000010ac02"),
         (DownCursor { down_epoch: 5, down_durable: 3 }.into(), "0905000000000000001003"),
     ]
