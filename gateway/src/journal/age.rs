@@ -10,7 +10,7 @@
 
 use super::Outcome;
 use super::engine::{Engine, Need};
-use super::record::AgeNoted;
+use super::record::Aged;
 use super::time::TimeSource;
 
 /// Milliseconds in a day.
@@ -53,10 +53,10 @@ impl Engine {
         if lived_ms.saturating_sub(self.state.age.lived_ms) < NOTED_EVERY_MS {
             return Ok(());
         }
-        let lived = AgeNoted { lived_ms, boot_id: boot_id.to_vec(), boot_ms };
+        let aged = Aged { lived_ms, boot_id: boot_id.to_vec(), boot_ms };
         // On a full disk it can wait; nobody is refused anything by it.
         let untouched = self.losses;
-        let noted = self.stage(lived, Need::Ordinary);
+        let noted = self.stage(aged, Need::Ordinary);
         if noted.is_err() {
             self.losses = untouched;
         }

@@ -158,7 +158,7 @@ fn says(record: &Record) -> String {
             command_says(&carried.accepted.command_id, &carried.accepted.command)
         }
         Record::Closed(_) => "stopped in good order".to_owned(),
-        Record::AgeNoted(lived) => format!("{} ms old", lived.lived_ms),
+        Record::Aged(aged) => format!("{} ms old", aged.lived_ms),
     }
 }
 

@@ -68,7 +68,7 @@ records! {
     10 => DownCursor,
     11 => CarriedCommand,
     12 => Closed,
-    13 => AgeNoted,
+    13 => Aged,
 }
 
 /// First in every segment, outside the sequence and the chain: the few numbers that
@@ -245,7 +245,7 @@ pub(super) struct Closed {
 /// The journal's age, written now and then: a box whose mains is cut each night never stops
 /// in good order.
 #[derive(Clone, PartialEq, Eq, Message)]
-pub(super) struct AgeNoted {
+pub(super) struct Aged {
     #[prost(uint64, tag = "1")]
     pub(super) lived_ms: u64,
     #[prost(bytes = "vec", tag = "2")]

@@ -113,8 +113,8 @@ impl State {
             Record::Closed(closed) => {
                 self.age.note(closed.lived_ms, &closed.boot_id, closed.boot_ms);
             }
-            Record::AgeNoted(lived) => {
-                self.age.note(lived.lived_ms, &lived.boot_id, lived.boot_ms);
+            Record::Aged(aged) => {
+                self.age.note(aged.lived_ms, &aged.boot_id, aged.boot_ms);
             }
         }
     }

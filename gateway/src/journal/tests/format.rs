@@ -7,8 +7,8 @@ use super::{Bench, punch};
 use crate::cli::journal::{JournalCommand, run};
 use crate::journal::framing::{NO_HASH, OVERHEAD, Parsed, find_next, parse, write};
 use crate::journal::record::{
-    AgeNoted, Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten,
-    Opened, Record, UpAcked,
+    Aged, Closed, CommandAccepted, CommandBegun, CommandSettled, DownCursor, EventWritten, Opened,
+    Record, UpAcked,
 };
 
 /// Written by 0.1.0. These lines may be added to, never changed.
@@ -75,7 +75,7 @@ fn golden() -> Vec<(Record, &'static str)> {
             Closed { wall_ms: 7, lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(),
             "080710ac021a01092004",
         ),
-        (AgeNoted { lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(), "08ac021201091804"),
+        (Aged { lived_ms: 300, boot_id: vec![9], boot_ms: 4 }.into(), "08ac021201091804"),
         (UpAcked { up_epoch: 5, up_seq: 300 }.into(), "09050000000000000010ac02"),
         (DownCursor { down_epoch: 5, down_durable: 3 }.into(), "0905000000000000001003"),
     ]
