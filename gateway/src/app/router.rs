@@ -6,7 +6,7 @@
 //! others. A job that was handed on is remembered, so that it is not handed on twice.
 //! While the cloud's time is unknown, nothing with a deadline begins.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use fournil_protocol::command::Body;
@@ -36,6 +36,8 @@ const LOOK_LATE: Duration = Duration::from_mins(1);
 const FETCH_MAX: usize = 128;
 /// A reading that a clock took and dropped (its journal was full) is offered again.
 const REPEAT_AFTER: Duration = Duration::from_mins(2);
+/// Ids settled here that are remembered: more than the journal holds open at a time.
+const SETTLED_MAX: usize = 4_096;
 /// Remembered ids beyond what is pending, before they are sorted out.
 const HANDED_SLACK: usize = 1_000;
 
@@ -69,6 +71,9 @@ pub(super) struct Router {
     pub(super) cloud_offset: CloudOffset,
     own: Own,
     handed: HashMap<Uuid, Handed>,
+    /// Settled here, the oldest first: a job that was fetched from the journal, and called
+    /// back, may still be on its way from the tunnel.
+    settled: VecDeque<Uuid>,
     /// Jobs of a device part that fell while it held them.
     orphans: HashSet<Uuid>,
     parking: Parking,
@@ -116,6 +121,7 @@ impl Router {
             cloud_offset,
             own,
             handed: HashMap::new(),
+            settled: VecDeque::new(),
             orphans: HashSet::new(),
             parking: Parking::default(),
             timeless: HashSet::new(),
@@ -256,7 +262,7 @@ impl Router {
     }
 
     async fn offer(&mut self, mut job: Job, turn: Turn) -> Result<(), RecordError> {
-        if self.handed.contains_key(&job.id) {
+        if self.handed.contains_key(&job.id) || self.settled.contains(&job.id) {
             return Ok(());
         }
         if job.interrupted_attempt.is_none() && self.orphans.contains(&job.id) {
@@ -395,7 +401,7 @@ impl Router {
     }
 
     async fn settle(
-        &self,
+        &mut self,
         id: Uuid,
         state: CommandState,
         reason: &'static str,
@@ -407,6 +413,11 @@ impl Router {
             reason: reason.to_owned(),
             ..CommandReport::default()
         };
-        self.journal.report(report).await
+        self.journal.report(report).await?;
+        if self.settled.len() == SETTLED_MAX {
+            self.settled.pop_front();
+        }
+        self.settled.push_back(id);
+        Ok(())
     }
 }

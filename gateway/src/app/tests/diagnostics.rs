@@ -88,3 +88,20 @@ async fn a_diagnostic_is_called_back_before_anything_of_it_is_gathered() {
     let (_, mut begun) = shop.wanted.recv().await.unwrap();
     assert_eq!(begun.outcome().await, uploads::Outcome::Cancelled);
 }
+
+#[tokio::test]
+async fn what_was_called_back_is_not_begun_by_a_copy_that_comes_late() {
+    let mut shop = shop();
+    let others = 0..TRANSFERS_OPEN_MAX as u128;
+    let others: Vec<_> =
+        others.map(|other| shop.uploads.begin(Uuid::from_u128(1_000 + other)).unwrap()).collect();
+    let called_back = shop.diagnostic(0).await;
+    let copy = shop.journal.pending_jobs(HashSet::new(), 1).await.unwrap().remove(0);
+    let cancel = shop.call_back(called_back).await;
+    assert_eq!(shop.outcome(cancel).await, (CommandState::Done, "cancelled".to_owned()));
+    drop(others);
+    shop.fresh.send(copy).await.unwrap();
+    let next = shop.diagnostic(0).await;
+    let (job, _begun) = shop.wanted.recv().await.unwrap();
+    assert_eq!(job.id, next, "what was called back is not gathered");
+}
