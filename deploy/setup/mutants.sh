@@ -14,6 +14,8 @@ FOURNIL_TEST_DATABASE_URL=$(FOURNIL_PG_OPTIONS="-c fsync=off -c synchronous_comm
     deploy/setup/postgres.sh start "$state/postgres")
 export FOURNIL_TEST_DATABASE_URL SQLX_OFFLINE=true RUST_BACKTRACE=0
 export FOURNIL_SIM_SCHEDULES=${SCHEDULES:-300} FOURNIL_SIM_FAILURES=1
+# A target folder of its own: builds of the copy would pass for builds of the sources.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}-mutants
 survivors=0
 
 rm -rf "$copy"

@@ -93,6 +93,9 @@ async fn prepare(test: &TestDb) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     pub is_away: AtomicBool,
+    /// Each piece of work waits for seconds: a session that is gone may still be writing
+    /// when the next one has begun.
+    pub is_slow: AtomicBool,
     /// So many pieces of work end with a lost answer, whatever they did.
     pub lost_answers: AtomicU64,
 }
@@ -107,7 +110,9 @@ pub(super) struct Way {
 
 impl Way {
     async fn pass(&self) -> Result<(), DbError> {
+        let is_slow = self.trouble.is_slow.load(Ordering::Relaxed);
         let micros = clock::dice(|dice| match dice.between(0, 100) {
+            _ if is_slow => dice.between(1, 3_000_000),
             0 => dice.between(1, 6_000_000),
             1..=10 => dice.between(1, 200_000),
             _ => dice.between(1, 3_000),

@@ -41,6 +41,7 @@ pub(super) enum Action {
     DrainNode(usize),
     StartNode(usize),
     DatabaseAway(bool),
+    DatabaseSlow(bool),
     LoseAnswers(u64),
     /// The shop's wall clock is off by so much from now on.
     Skew(i64),
@@ -155,7 +156,7 @@ fn gateway(dice: &mut Dice, at: u64, plan: &mut Plan) {
 
 fn cloud(dice: &mut Dice, at: u64, plan: &mut Plan) {
     let index = dice.place(2);
-    match dice.between(0, 4) {
+    match dice.between(0, 5) {
         0 => {
             plan.push((at, Action::KillNode { index, is_silent: dice.percent(40) }));
             plan.push((later(dice, at), Action::StartNode(index)));
@@ -165,6 +166,16 @@ fn cloud(dice: &mut Dice, at: u64, plan: &mut Plan) {
             plan.push((at + 6_000 + dice.between(0, 9_000), Action::StartNode(index)));
         }
         2 => {
+            // Somebody punches, and the line breaks while that is being written down.
+            plan.push((at, Action::DatabaseSlow(true)));
+            for _ in 0..dice.between(1, 6) {
+                let cut = at + dice.between(500, 20_000);
+                plan.push((cut - 300, Action::Punch));
+                plan.push((cut, Action::Cut));
+            }
+            plan.push((at + 25_000, Action::DatabaseSlow(false)));
+        }
+        3 => {
             plan.push((at, Action::DatabaseAway(true)));
             plan.push((later(dice, at), Action::DatabaseAway(false)));
         }

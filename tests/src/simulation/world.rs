@@ -167,6 +167,9 @@ impl World {
             Action::DatabaseAway(is_away) => {
                 self.cloud.trouble.is_away.store(is_away, Ordering::Relaxed);
             }
+            Action::DatabaseSlow(is_slow) => {
+                self.cloud.trouble.is_slow.store(is_slow, Ordering::Relaxed);
+            }
             Action::LoseAnswers(count) => {
                 self.cloud.trouble.lost_answers.store(count, Ordering::Relaxed);
             }
@@ -251,6 +254,7 @@ impl World {
         self.bar(None);
         let trouble = &self.cloud.trouble;
         trouble.is_away.store(false, Ordering::Relaxed);
+        trouble.is_slow.store(false, Ordering::Relaxed);
         trouble.lost_answers.store(0, Ordering::Relaxed);
         (0..2).for_each(|index| self.cloud.start(index));
         self.shop.is_reachable.store(true, Ordering::Relaxed);
