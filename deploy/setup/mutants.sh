@@ -53,7 +53,7 @@ mutant "ack before commit" cloud/src/gateways/session.rs \
     's/(        let \(db, sink\) = \(self\.hub\.db\(\), self\.hub\.sink\(\)\);\n)/        if let Some(last) = frames.last().and_then(|frame| frame.events.last()).and_then(|bytes| fournil_protocol::event::Event::decode(bytes.as_slice()).ok()) {\n            self.wire.send(Kind::Ack(Ack { up_durable: Some(last.seq), down_durable: None })).await?;\n        }\n$1/'
 
 mutant "no dedupe" cloud/src/gateways/intake.rs \
-    's/if entry\.seq <= took\.durable \{\s*continue;\s*\}\s*if entry\.seq != took\.durable \+ 1 \{/if entry.seq > took.durable + 1 {/'
+    's/if entry\.seq <= took\.durable \{\s*continue;/if entry.seq <= took.durable {\n            let again = RawEvent { epoch, seq: entry.seq, bytes: entry.bytes };\n            take_one(&mut act, sink, gateway_id, &again, care).await?;\n            continue;/; s/if took\.durable > mark\.durable \{/if took.durable >= mark.durable {/'
 
 mutant "no expiry" gateway/src/app/route.rs \
     's/now_ms > not_after_ms => Deadline::Passed,/now_ms > not_after_ms => Deadline::Open,/' \
