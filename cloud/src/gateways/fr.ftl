@@ -18,6 +18,7 @@ gateways-no-devices = La passerelle n'a encore rien dit de ses appareils.
 gateways-journal = Événements en attente d'envoi
 gateways-disk = Place libre sur le disque
 gateways-disk-value = { $mib } Mio
+gateways-disk-gib = { $whole },{ $tenth } Gio
 gateways-unsettled = Commandes en cours
 gateways-fingerprint = Empreinte de la clé
 gateways-fingerprint-hint = La machine affiche les quatre mêmes mots. S'ils diffèrent, révoquez la passerelle.

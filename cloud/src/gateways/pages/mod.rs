@@ -5,6 +5,7 @@ mod bundles;
 mod enrolment;
 mod keys;
 mod parts;
+mod room;
 mod show;
 mod views;
 

@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER;
 use ring::digest;
 use uuid::Uuid;
 
+use super::room::room;
 use crate::gateways::model::{Kind, State};
 use crate::gateways::reasons::{close_text, evidence_text, reason_text, state_badge, state_text};
 use crate::gateways::sql::bundles::BundleLine;
@@ -217,9 +218,7 @@ pub(super) fn gateway(
         peer: row.peer.clone().unwrap_or_default(),
         fingerprint: row.fingerprint.clone().unwrap_or_default(),
         journal_pending: row.journal_pending,
-        disk: row.disk_free_bytes.map(|bytes| {
-            texts.with("gateways-disk-value", &[("mib", (bytes / 1_048_576).to_string())])
-        }),
+        disk: row.disk_free_bytes.map(|bytes| room(bytes, texts)),
         clock: row.clock_offset_ms.map(|offset_ms| clock(offset_ms, texts)),
         unsettled: row.unsettled,
         code_expires: row.code_expires_at.map(|expires| at(expires, zone)),
