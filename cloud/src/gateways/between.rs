@@ -10,8 +10,8 @@ pub type Passing<'a> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Send +
 
 /// Stands around every piece of work.
 pub trait Between: Send + Sync {
-    /// Before it begins; an error means that it never did.
-    fn before(&self) -> Passing<'_>;
+    /// Before it begins; an error means that it never did. `what` is the type of its answer.
+    fn before(&self, what: &'static str) -> Passing<'_>;
     /// Drives the work to its end without letting anything else happen.
     fn run(&self, work: Pin<&mut (dyn Future<Output = ()> + Send)>);
     /// After it ended; an error means that its answer was lost, whatever it did.
@@ -26,7 +26,7 @@ where
     T: Send,
     E: From<DbError> + Send,
 {
-    between.before().await?;
+    between.before(std::any::type_name::<T>()).await?;
     let mut result = None;
     {
         let storing = pin!(async { result = Some(work.await) });

@@ -93,8 +93,8 @@ async fn prepare(test: &TestDb) -> anyhow::Result<()> {
 #[derive(Debug, Default)]
 pub(super) struct Trouble {
     pub is_away: AtomicBool,
-    /// Each piece of work waits for seconds: a session that is gone may still be writing
-    /// when the next one has begun.
+    /// Taking events in waits for seconds, the rest does not: a session that is gone is
+    /// still writing when the next one has begun and is told where to go on.
     pub is_slow: AtomicBool,
     /// So many pieces of work end with a lost answer, whatever they did.
     pub lost_answers: AtomicU64,
@@ -110,9 +110,7 @@ pub(super) struct Way {
 
 impl Way {
     async fn pass(&self) -> Result<(), DbError> {
-        let is_slow = self.trouble.is_slow.load(Ordering::Relaxed);
         let micros = clock::dice(|dice| match dice.between(0, 100) {
-            _ if is_slow => dice.between(1, 3_000_000),
             0 => dice.between(1, 6_000_000),
             1..=10 => dice.between(1, 200_000),
             _ => dice.between(1, 3_000),
@@ -123,8 +121,15 @@ impl Way {
 }
 
 impl Between for Way {
-    fn before(&self) -> Passing<'_> {
-        Box::pin(self.pass())
+    fn before(&self, what: &'static str) -> Passing<'_> {
+        let is_stuck = self.trouble.is_slow.load(Ordering::Relaxed) && what.ends_with("::Took");
+        Box::pin(async move {
+            if is_stuck {
+                let millis = clock::dice(|dice| dice.between(1, 8_000));
+                sleep(Duration::from_millis(millis)).await;
+            }
+            self.pass().await
+        })
     }
 
     fn run(&self, work: Pin<&mut (dyn Future<Output = ()> + Send)>) {
