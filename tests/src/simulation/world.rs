@@ -164,14 +164,8 @@ impl World {
             }
             Action::DrainNode(index) => self.cloud.drain(index).await,
             Action::StartNode(index) => self.cloud.start(index),
-            Action::DatabaseAway(is_away) => {
-                self.cloud.trouble.is_away.store(is_away, Ordering::Relaxed);
-            }
-            Action::DatabaseSlow(is_slow) => {
-                self.cloud.trouble.is_slow.store(is_slow, Ordering::Relaxed);
-            }
-            Action::LoseAnswers(count) => {
-                self.cloud.trouble.lost_answers.store(count, Ordering::Relaxed);
+            Action::DatabaseAway(_) | Action::DatabaseSlow(_) | Action::LoseAnswers(_) => {
+                self.trouble_database(action);
             }
             Action::Skew(skew_ms) => clock::skew(skew_ms),
             Action::PrinterPower => {
@@ -186,6 +180,16 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn trouble_database(&self, action: Action) {
+        let trouble = &self.cloud.trouble;
+        match action {
+            Action::DatabaseAway(is_away) => trouble.is_away.store(is_away, Ordering::Relaxed),
+            Action::DatabaseSlow(is_slow) => trouble.is_slow.store(is_slow, Ordering::Relaxed),
+            Action::LoseAnswers(count) => trouble.lost_answers.store(count, Ordering::Relaxed),
+            _ => {}
+        }
     }
 
     async fn power_cut(&mut self) {
