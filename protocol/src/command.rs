@@ -23,7 +23,7 @@ pub struct Command {
     #[prost(string, tag = "5")]
     pub device: String,
     /// `None` when the kind is newer than this build: answered with `Unsupported`.
-    #[prost(oneof = "Body", tags = "10, 11, 12, 13, 14, 15")]
+    #[prost(oneof = "Body", tags = "10, 11, 12, 13, 14, 15, 16, 17, 18")]
     pub body: Option<Body>,
 }
 
@@ -43,6 +43,12 @@ pub enum Body {
     /// From version 2 on; older gateways answer `Unsupported`.
     #[prost(message, tag = "15")]
     SendDiagnostics(SendDiagnostics),
+    #[prost(message, tag = "16")]
+    SetClockTime(SetClockTime),
+    #[prost(message, tag = "17")]
+    WriteClockUsers(WriteClockUsers),
+    #[prost(message, tag = "18")]
+    ClearClockLog(ClearClockLog),
 }
 
 /// What to do when a crash leaves it open whether the command happened.
@@ -76,8 +82,64 @@ pub struct OpenDrawer {
 }
 
 /// Read a clock's log now.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ReadClock {
+    /// From the first record to the last, whatever is known already.
+    #[prost(bool, tag = "1")]
+    pub whole: bool,
+    /// The table of users as well, and tell it though it has not changed.
+    #[prost(bool, tag = "2")]
+    pub users: bool,
+    /// Clocks that push can send the records between two wall times again,
+    /// `YYYY-MM-DDTHH:MM:SS` both; empty: no such wish. Others read what is wanted and more.
+    #[prost(string, tag = "3")]
+    pub from_local: String,
+    #[prost(string, tag = "4")]
+    pub to_local: String,
+}
+
+/// Set a clock to the true time in its zone. Done without a change when it is right to the
+/// second; never while its log is read. What it showed before goes into the report's detail.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
-pub struct ReadClock {}
+pub struct SetClockTime {}
+
+/// Write users to a clock. Its table is read just before; a user that is not as expected is
+/// left, and so are passwords and biometric templates, always. What is there already counts
+/// as done. The table is told anew afterwards.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct WriteClockUsers {
+    /// Another clock at the device's address is not written to.
+    #[prost(string, tag = "1")]
+    pub clock_serial: String,
+    #[prost(message, repeated, tag = "2")]
+    pub changes: Vec<ClockUserChange>,
+}
+
+/// One user to write.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClockUserChange {
+    #[prost(string, tag = "1")]
+    pub user_id: String,
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// 0: none.
+    #[prost(uint64, tag = "3")]
+    pub card: u64,
+    /// The user as the person who decided saw it; absent: nobody had this user id.
+    #[prost(message, optional, tag = "4")]
+    pub expected: Option<crate::event::ClockUser>,
+}
+
+/// Empty a clock's log of attendance. Only where the shop's configuration allows it, once
+/// every record is confirmed by the cloud, and while the log holds just what was read.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClearClockLog {
+    #[prost(string, tag = "1")]
+    pub clock_serial: String,
+    /// Records of the whole reading that the person saw; another number stops it.
+    #[prost(uint32, tag = "2")]
+    pub records: u32,
+}
 
 /// Ask every device how it is and send a [`crate::event::Health`].
 #[derive(Clone, Copy, PartialEq, Eq, Message)]

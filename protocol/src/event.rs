@@ -11,7 +11,7 @@ pub struct Event {
     #[prost(message, optional, tag = "2")]
     pub recorded: Option<Stamp>,
     /// `None` when the kind is newer than this build: the bytes are kept all the same.
-    #[prost(oneof = "Body", tags = "10, 11, 12, 13")]
+    #[prost(oneof = "Body", tags = "10, 11, 12, 13, 14, 15, 16")]
     pub body: Option<Body>,
 }
 
@@ -26,6 +26,12 @@ pub enum Body {
     Health(Health),
     #[prost(message, tag = "13")]
     Notice(Notice),
+    #[prost(message, tag = "14")]
+    ClockState(ClockState),
+    #[prost(message, tag = "15")]
+    ClockUsers(ClockUsers),
+    #[prost(message, tag = "16")]
+    ClockOperation(ClockOperation),
 }
 
 /// When the gateway wrote an event, told three ways so that a box with a dead
@@ -96,6 +102,142 @@ pub enum PunchSource {
     Poll = 1,
     Live = 2,
     Push = 3,
+}
+
+/// What a clock is and how full it is, as it said at the last contact. Told at the first
+/// contact, when something else than a count has changed, with each reading that was asked
+/// for, and otherwise every ten minutes at most.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClockState {
+    #[prost(string, tag = "1")]
+    pub clock_serial: String,
+    /// The name it has in the gateway's configuration.
+    #[prost(string, tag = "2")]
+    pub device: String,
+    #[prost(string, tag = "3")]
+    pub model: String,
+    #[prost(string, tag = "4")]
+    pub platform: String,
+    #[prost(string, tag = "5")]
+    pub firmware: String,
+    /// IANA zone the clock hangs in.
+    #[prost(string, tag = "6")]
+    pub zone: String,
+    /// Layout of its attendance records (`40`, `16`, `8a`, ...), empty while not known.
+    #[prost(string, tag = "7")]
+    pub layout: String,
+    #[prost(enumeration = "ClockLink", tag = "8")]
+    pub link: i32,
+    /// Letters or digits a user id may have; 0: not known.
+    #[prost(uint32, tag = "9")]
+    pub pin_width: u32,
+    #[prost(uint32, tag = "10")]
+    pub users: u32,
+    #[prost(uint32, tag = "11")]
+    pub users_capacity: u32,
+    #[prost(uint32, tag = "12")]
+    pub records: u32,
+    #[prost(uint32, tag = "13")]
+    pub records_capacity: u32,
+    #[prost(uint32, tag = "14")]
+    pub operations: u32,
+    /// Device time minus true time, milliseconds.
+    #[prost(sint64, optional, tag = "15")]
+    pub drift_ms: Option<i64>,
+    /// When this was heard, cloud time where it is known, Unix milliseconds.
+    #[prost(int64, tag = "16")]
+    pub heard_ms: i64,
+    /// When the log was last read from its first record to its last; absent: never yet.
+    #[prost(int64, optional, tag = "17")]
+    pub whole_read_ms: Option<i64>,
+    /// Records that reading found.
+    #[prost(uint32, tag = "18")]
+    pub whole_read_records: u32,
+    /// Where it answered, `host:port`.
+    #[prost(string, tag = "19")]
+    pub address: String,
+}
+
+/// Which way a clock and its reader speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum ClockLink {
+    Unknown = 0,
+    Tcp = 1,
+    Udp = 2,
+    /// The clock calls and pushes.
+    Push = 3,
+}
+
+/// A part of a clock's table of users, told when the table has changed. The table is known
+/// once all its parts are; a table read later replaces it.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClockUsers {
+    #[prost(string, tag = "1")]
+    pub clock_serial: String,
+    /// When the table was read, the same for all its parts; Unix milliseconds.
+    #[prost(int64, tag = "2")]
+    pub read_ms: i64,
+    /// From 0.
+    #[prost(uint32, tag = "3")]
+    pub part: u32,
+    #[prost(uint32, tag = "4")]
+    pub parts: u32,
+    #[prost(message, repeated, tag = "5")]
+    pub users: Vec<ClockUser>,
+}
+
+/// Somebody a clock knows. Never a password, never a biometric template.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClockUser {
+    /// The clock's slot: given again after a deletion, so no identity of a person.
+    #[prost(uint32, tag = "1")]
+    pub slot: u32,
+    /// The user id (PIN) that punches carry.
+    #[prost(string, tag = "2")]
+    pub user_id: String,
+    #[prost(string, tag = "3")]
+    pub name: String,
+    /// As the clock holds it: 0 user, 2 enroller, 6 manager, 14 administrator, +1 disabled.
+    #[prost(uint32, tag = "4")]
+    pub privilege: u32,
+    /// 0: none.
+    #[prost(uint64, tag = "5")]
+    pub card: u64,
+    #[prost(uint32, tag = "6")]
+    pub group: u32,
+    /// The name's bytes fit no code page that is known; `name` shows what could be read.
+    #[prost(bool, tag = "7")]
+    pub is_name_garbled: bool,
+}
+
+/// A line of the clock's own log of what was done to it: time set, records cleared, users
+/// changed. Identity: (clock serial, local time, operation, admin, parameters, occurrence).
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct ClockOperation {
+    #[prost(string, tag = "1")]
+    pub clock_serial: String,
+    /// As in [`Punch`].
+    #[prost(string, tag = "2")]
+    pub local_time: String,
+    #[prost(string, tag = "3")]
+    pub zone: String,
+    #[prost(int64, optional, tag = "4")]
+    pub instant_ms: Option<i64>,
+    /// The clock's number for it, such as 21 (time set) or 23 (attendance records cleared).
+    #[prost(uint32, tag = "5")]
+    pub operation: u32,
+    /// User id or slot of who did it, as the clock says; `0` where nobody is named.
+    #[prost(string, tag = "6")]
+    pub admin: String,
+    #[prost(string, repeated, tag = "7")]
+    pub parameters: Vec<String>,
+    #[prost(uint32, tag = "8")]
+    pub occurrence: u32,
+    #[prost(bytes = "vec", tag = "9")]
+    pub raw: Vec<u8>,
+    #[prost(enumeration = "PunchSource", tag = "10")]
+    pub source: i32,
 }
 
 /// How a command fares. The newest report of a command wins, save that a final

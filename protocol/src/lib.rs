@@ -10,10 +10,12 @@
 //! [`document`] (what a receipt says), [`bulk`] (what is too large for a frame),
 //! [`close`] (why a session ends),
 //! [`enrol`] (how a gateway gets its name), [`rotate`] (how it changes its key),
-//! [`words`] (how the shop explains itself),
+//! [`words`] (how the shop explains itself), [`clock`] and [`iclock`] (what a clock means, and
+//! those that call by themselves),
 //! [`limits`] (every bound).
 
 pub mod bulk;
+pub mod clock;
 pub mod close;
 pub mod command;
 pub mod document;
@@ -22,6 +24,7 @@ pub mod event;
 pub mod fingerprint;
 pub mod frame;
 pub mod hello;
+pub mod iclock;
 pub mod limits;
 pub mod rotate;
 pub mod words;

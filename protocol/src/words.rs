@@ -36,6 +36,12 @@ words! {
     LAYOUT_AMBIGUOUS = "layout-ambiguous";
     LOG_NEARLY_FULL = "log-nearly-full";
     CLOCK_DRIFT = "clock-drift";
+    /// Nineteen of twenty places of its log are taken: the next punches may be lost.
+    LOG_FULL = "log-full";
+    /// Something answers at its address that is no clock.
+    NOT_A_CLOCK = "not-a-clock";
+    /// It shows a day that is far from today: its battery is flat, or somebody set it.
+    CLOCK_TIME_LOST = "clock-time-lost";
 
     // Why a command ended.
     /// It was too late before the first byte.
@@ -49,6 +55,20 @@ words! {
     DEVICE_NOT_NAMED = "device-not-named";
     UNKNOWN_KIND = "unknown-kind";
     NOT_A_CLOCK_COMMAND = "not-a-clock-command";
+    /// The gateway has not heard the true time from the cloud yet.
+    TRUE_TIME_UNKNOWN = "true-time-unknown";
+    /// The clock did not do what it was told.
+    CLOCK_REFUSES = "clock-refuses";
+    /// The clock's table of users cannot be read.
+    USERS_UNREADABLE = "users-unreadable";
+    /// Not every user was written; the detail says which and why.
+    USERS_NOT_ALL_WRITTEN = "users-not-all-written";
+    /// The shop's configuration does not allow to empty the clock's log.
+    CLEAR_NOT_ALLOWED = "clear-not-allowed";
+    /// The clock's log holds another number of records than was read.
+    CLEAR_COUNT_DIFFERS = "clear-count-differs";
+    /// The cloud has not confirmed every record yet.
+    CLEAR_NOT_CONFIRMED = "clear-not-confirmed";
     DOCUMENT_EMPTY = "document-empty";
     DOCUMENT_TOO_LARGE = "document-too-large";
     /// A connector pin that no drawer has.
@@ -84,6 +104,10 @@ words! {
     COMMAND_MALFORMED = "command-malformed";
     CLOCK_LAYOUT_AMBIGUOUS = "clock-layout-ambiguous";
     CLOCK_LIVE_DIFFERS = "clock-live-differs";
+    /// Another model or firmware than before answers with the same serial number.
+    CLOCK_PROFILE_CHANGED = "clock-profile-changed";
+    CLOCK_TIME_SET = "clock-time-set";
+    CLOCK_LOG_CLEARED = "clock-log-cleared";
 }
 
 /// What is odd about a punch that is kept all the same.

@@ -2,13 +2,15 @@
 
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::{
-    Body as Order, Cancel, Command, OpenDrawer, Print, ReadClock, ReadStatus, SendDiagnostics,
+    Body as Order, Cancel, ClearClockLog, ClockUserChange, Command, OpenDrawer, Print, ReadClock,
+    ReadStatus, SendDiagnostics, SetClockTime, WriteClockUsers,
 };
 use fournil_protocol::document::{
     Barcode, Block, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
 };
 use fournil_protocol::event::{
-    Body, CommandReport, DeviceHealth, Event, Health, Notice, Punch, Stamp,
+    Body, ClockOperation, ClockState, ClockUser, ClockUsers, CommandReport, DeviceHealth, Event,
+    Health, Notice, Punch, Stamp,
 };
 use fournil_protocol::frame::{
     Ack, Commands, Events, Frame, Goodbye, Inquiry, Kind, Ping, Pong, Standing,
@@ -113,12 +115,101 @@ fn notice() -> impl Strategy<Value = Notice> {
     })
 }
 
+fn clock_state() -> impl Strategy<Value = ClockState> {
+    let names = (text(), text(), text(), text(), text(), text(), text(), text());
+    let counts = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>());
+    let others = (any::<u32>(), any::<u32>(), any::<i32>(), any::<i64>());
+    let times = (option::of(any::<i64>()), option::of(any::<i64>()));
+    (names, counts, others, times).prop_map(|(names, counts, others, times)| ClockState {
+        clock_serial: names.0,
+        device: names.1,
+        model: names.2,
+        platform: names.3,
+        firmware: names.4,
+        zone: names.5,
+        layout: names.6,
+        address: names.7,
+        users: counts.0,
+        users_capacity: counts.1,
+        records: counts.2,
+        records_capacity: counts.3,
+        operations: counts.4,
+        pin_width: others.0,
+        whole_read_records: others.1,
+        link: others.2,
+        heard_ms: others.3,
+        drift_ms: times.0,
+        whole_read_ms: times.1,
+    })
+}
+
+fn clock_user() -> impl Strategy<Value = ClockUser> {
+    let numbers = (any::<u32>(), any::<u32>(), any::<u64>(), any::<u32>());
+    (text(), text(), numbers, any::<bool>()).prop_map(
+        |(user_id, name, numbers, is_name_garbled)| ClockUser {
+            slot: numbers.0,
+            user_id,
+            name,
+            privilege: numbers.1,
+            card: numbers.2,
+            group: numbers.3,
+            is_name_garbled,
+        },
+    )
+}
+
+fn clock_users() -> impl Strategy<Value = ClockUsers> {
+    (text(), any::<i64>(), any::<u32>(), any::<u32>(), vec(clock_user(), 0..4)).prop_map(
+        |(clock_serial, read_ms, part, parts, users)| ClockUsers {
+            clock_serial,
+            read_ms,
+            part,
+            parts,
+            users,
+        },
+    )
+}
+
+fn clock_operation() -> impl Strategy<Value = ClockOperation> {
+    let names = (text(), text(), text(), text(), vec(text(), 0..5));
+    let numbers = (any::<u32>(), any::<u32>(), any::<i32>());
+    (names, numbers, option::of(any::<i64>()), bytes()).prop_map(
+        |(names, numbers, instant_ms, raw)| ClockOperation {
+            clock_serial: names.0,
+            local_time: names.1,
+            zone: names.2,
+            admin: names.3,
+            parameters: names.4,
+            operation: numbers.0,
+            occurrence: numbers.1,
+            source: numbers.2,
+            instant_ms,
+            raw,
+        },
+    )
+}
+
+fn read_clock() -> impl Strategy<Value = ReadClock> {
+    (any::<bool>(), any::<bool>(), text(), text()).prop_map(
+        |(whole, users, from_local, to_local)| ReadClock { whole, users, from_local, to_local },
+    )
+}
+
+fn clock_user_change() -> impl Strategy<Value = ClockUserChange> {
+    (text(), text(), any::<u64>(), option::of(clock_user())).prop_map(
+        |(user_id, name, card, expected)| ClockUserChange { user_id, name, card, expected },
+    )
+}
+
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     let body = prop_oneof![
         punch().prop_map(Body::Punch),
         report().prop_map(Body::CommandReport),
         health().prop_map(Body::Health),
         notice().prop_map(Body::Notice),
+        clock_state().prop_map(Body::ClockState),
+        clock_users().prop_map(Body::ClockUsers),
+        clock_operation().prop_map(Body::ClockOperation),
     ];
     (any::<u64>(), option::of(stamp()), option::of(body)).prop_map(|(seq, recorded, body)| Event {
         seq,
@@ -159,7 +250,14 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         (document(), bytes())
             .prop_map(|(document, copy_of)| Order::Print(Print { document, copy_of })),
         any::<u32>().prop_map(|pin| Order::OpenDrawer(OpenDrawer { pin })),
-        Just(Order::ReadClock(ReadClock {})),
+        read_clock().prop_map(Order::ReadClock),
+        Just(Order::SetClockTime(SetClockTime {})),
+        (text(), vec(clock_user_change(), 0..3)).prop_map(|(clock_serial, changes)| {
+            Order::WriteClockUsers(WriteClockUsers { clock_serial, changes })
+        }),
+        (text(), any::<u32>()).prop_map(|(clock_serial, records)| {
+            Order::ClearClockLog(ClearClockLog { clock_serial, records })
+        }),
         Just(Order::ReadStatus(ReadStatus {})),
         bytes().prop_map(|command_id| Order::Cancel(Cancel { command_id })),
         any::<u64>().prop_map(|bytes_max| Order::SendDiagnostics(SendDiagnostics { bytes_max })),

@@ -30,7 +30,9 @@ fn sources() -> Vec<(String, syn::File)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut names: Vec<String> = fs::read_dir(folder.clone())
         .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(Result::unwrap)
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     let place = |name: &String| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len());
     names.sort_by_key(|name| (place(name), name.clone()));

@@ -2,15 +2,16 @@
 
 use fournil_protocol::bulk::{Chunk, Grant, Offer, Stop};
 use fournil_protocol::command::{
-    Body as Order, Cancel, Command, OpenDrawer, Policy, Print, ReadClock, ReadStatus,
-    SendDiagnostics,
+    Body as Order, Cancel, ClearClockLog, ClockUserChange, Command, OpenDrawer, Policy, Print,
+    ReadClock, ReadStatus, SendDiagnostics, SetClockTime, WriteClockUsers,
 };
 use fournil_protocol::document::{
     Align, Barcode, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
 };
 use fournil_protocol::event::{
-    Body, CommandReport, CommandState, DeviceHealth, DeviceKind, DeviceState, Event, Evidence,
-    Health, Notice, Punch, PunchSource, Severity, Stamp,
+    Body, ClockLink, ClockOperation, ClockState, ClockUser, ClockUsers, CommandReport,
+    CommandState, DeviceHealth, DeviceKind, DeviceState, Event, Evidence, Health, Notice, Punch,
+    PunchSource, Severity, Stamp,
 };
 use fournil_protocol::frame::{
     Ack, Commands, Events, Frame, Goodbye, Inquiry, Kind, Ping, Pong, Standing,
@@ -182,7 +183,7 @@ fn second() -> Vec<(&'static str, Kind)> {
     let ask = Order::SendDiagnostics(SendDiagnostics { bytes_max: 8_388_608 });
     let commands = vec![command(46, Policy::Repeatable, ask)];
     let transfer_id = id(0x11);
-    vec![
+    let mut frames = vec![
         ("hello", Kind::Hello(hello(2))),
         ("welcome", Kind::Welcome(welcome(2))),
         (
@@ -217,6 +218,105 @@ fn second() -> Vec<(&'static str, Kind)> {
             }),
         ),
         ("stop", Kind::Stop(Stop { transfer_id, reason: "transfer-corrupt".into() })),
+    ];
+    for (name, body) in [
+        ("event-clock-state", Body::ClockState(clock_state())),
+        ("event-clock-users", Body::ClockUsers(clock_users())),
+        ("event-clock-operation", Body::ClockOperation(clock_operation())),
+    ] {
+        let events = vec![event(253, body).encode_to_vec()];
+        frames.push((name, Kind::Events(Events { epoch: 0x0102_0304_0506_0708, events })));
+    }
+    for (name, policy, order) in clock_orders() {
+        let commands = vec![command(47, policy, order)];
+        frames.push((name, Kind::Commands(Commands { epoch: 0x1112_1314_1516_1718, commands })));
+    }
+    frames
+}
+
+fn clock_state() -> ClockState {
+    ClockState {
+        clock_serial: "CJDE203960123".into(),
+        device: "entree".into(),
+        model: "K20".into(),
+        platform: "ZEM760_TFT".into(),
+        firmware: "Ver 6.60 Apr 28 2017".into(),
+        zone: "Africa/Algiers".into(),
+        layout: "40".into(),
+        link: ClockLink::Tcp.into(),
+        pin_width: 9,
+        users: 12,
+        users_capacity: 3_000,
+        records: 95_000,
+        records_capacity: 100_000,
+        operations: 282,
+        drift_ms: Some(-4_200),
+        heard_ms: 1_795_000_000_000,
+        whole_read_ms: Some(1_794_999_000_000),
+        whole_read_records: 94_998,
+        address: "192.168.1.201:4370".into(),
+    }
+}
+
+fn clock_user() -> ClockUser {
+    ClockUser {
+        slot: 7,
+        user_id: "1001".into(),
+        name: "Amine".into(),
+        privilege: 14,
+        card: 123_456_789,
+        group: 1,
+        is_name_garbled: true,
+    }
+}
+
+fn clock_users() -> ClockUsers {
+    ClockUsers {
+        clock_serial: "CJDE203960123".into(),
+        read_ms: 1_795_000_000_000,
+        part: 1,
+        parts: 2,
+        users: vec![clock_user()],
+    }
+}
+
+fn clock_operation() -> ClockOperation {
+    ClockOperation {
+        clock_serial: "CJDE203960123".into(),
+        local_time: "2018-06-25T16:09:38".into(),
+        zone: "Africa/Algiers".into(),
+        instant_ms: Some(1_529_939_378_000),
+        operation: 6,
+        admin: "0".into(),
+        parameters: vec!["3".into(), "0".into(), "7".into(), "1282".into()],
+        occurrence: 1,
+        raw: vec![0, 0, 6, 0x2a, 0xc2, 0x9b, 0x68, 0x23, 3, 0, 0, 0, 7, 0, 2, 5],
+        source: PunchSource::Poll.into(),
+    }
+}
+
+fn clock_orders() -> [(&'static str, Policy, Order); 4] {
+    let read = ReadClock {
+        whole: true,
+        users: true,
+        from_local: "2026-11-01T00:00:00".into(),
+        to_local: "2026-11-02T00:00:00".into(),
+    };
+    let write = WriteClockUsers {
+        clock_serial: "CJDE203960123".into(),
+        changes: vec![ClockUserChange {
+            user_id: "1001".into(),
+            name: "Amine B".into(),
+            card: 5,
+            expected: Some(clock_user()),
+        }],
+    };
+    let clear = ClearClockLog { clock_serial: "CJDE203960123".into(), records: 94_998 };
+    [
+        ("command-clock-wishes", Policy::Repeatable, Order::ReadClock(read)),
+        ("command-clock-time", Policy::Repeatable, Order::SetClockTime(SetClockTime {})),
+        ("command-clock-users", Policy::Repeatable, Order::WriteClockUsers(write)),
+        ("command-clock-clear", Policy::AtMostOnce, Order::ClearClockLog(clear)),
     ]
 }
 
@@ -231,7 +331,7 @@ fn first() -> Vec<(&'static str, Kind)> {
     let commands = vec![
         command(41, Policy::Ask, Order::Print(print)),
         command(42, Policy::AtMostOnce, Order::OpenDrawer(OpenDrawer { pin: 5 })),
-        command(43, Policy::Repeatable, Order::ReadClock(ReadClock {})),
+        command(43, Policy::Repeatable, Order::ReadClock(ReadClock::default())),
         command(44, Policy::Repeatable, Order::ReadStatus(ReadStatus {})),
         command(45, Policy::Repeatable, Order::Cancel(Cancel { command_id: id(0x77) })),
     ];
