@@ -128,6 +128,8 @@ pub enum Request {
     },
     /// Write how a command fares; a final state settles it for ever.
     Report { report: CommandReport, done: oneshot::Sender<Result<(), RecordError>> },
+    /// Whether the cloud has confirmed every fact written so far.
+    Confirmed { done: oneshot::Sender<Result<(), RecordError>> },
 }
 
 /// Why something could not be written. Nothing may be done in that case.
@@ -142,6 +144,9 @@ pub enum RecordError {
     /// The command has ended or was never accepted: whoever holds it must let it go.
     #[error("command {0} is not waiting to be carried out")]
     NotWaiting(Uuid),
+    /// So many facts are not yet confirmed by the cloud.
+    #[error("{0} facts are not confirmed by the cloud yet")]
+    Unconfirmed(u64),
 }
 
 /// A device part's way to the journal. Cheap to clone.
@@ -195,6 +200,12 @@ impl Recorder {
     /// Writes how a command fares; returns once it is on disk.
     pub async fn report(&self, report: CommandReport) -> Result<(), RecordError> {
         self.ask(|done| Request::Report { report, done }).await
+    }
+
+    /// Whether the cloud has confirmed every fact written so far;
+    /// [`RecordError::Unconfirmed`] where it has not.
+    pub async fn confirmed(&self) -> Result<(), RecordError> {
+        self.ask(|done| Request::Confirmed { done }).await
     }
 
     async fn ask(

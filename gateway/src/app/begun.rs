@@ -91,7 +91,9 @@ impl Begun {
                 self.note(command_id, attempt);
                 (request, None)
             }
-            Request::Report { .. } | Request::Record { .. } => (request, None),
+            Request::Report { .. } | Request::Record { .. } | Request::Confirmed { .. } => {
+                (request, None)
+            }
         }
     }
 }

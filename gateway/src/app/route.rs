@@ -74,7 +74,12 @@ pub(super) fn place(job: &Job, seats: &[Seat]) -> Place {
             };
         }
         Some(Body::Print(_) | Body::OpenDrawer(_)) => DeviceKind::Printer,
-        Some(Body::ReadClock(_)) => DeviceKind::Clock,
+        Some(
+            Body::ReadClock(_)
+            | Body::SetClockTime(_)
+            | Body::WriteClockUsers(_)
+            | Body::ClearClockLog(_),
+        ) => DeviceKind::Clock,
     };
     let name = job.command.device.as_str();
     let mut fitting =
@@ -131,7 +136,7 @@ mod tests {
     #[test]
     fn commands_go_by_kind_and_name() {
         let seats = seats();
-        let clock = Some(Body::ReadClock(ReadClock {}));
+        let clock = Some(Body::ReadClock(ReadClock::default()));
         assert_eq!(place(&job("", clock), &seats), Place::Seat("entree".into()));
         assert_eq!(place(&job("cuisine", Some(print())), &seats), Place::Seat("cuisine".into()));
         let drawer = Some(Body::OpenDrawer(OpenDrawer { pin: 2 }));

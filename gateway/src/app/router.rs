@@ -323,7 +323,11 @@ impl Router {
             self.parking.park(device, parked);
             return;
         }
-        let (id, is_repeatable) = (job.id, matches!(job.command.body, Some(Body::ReadClock(_))));
+        let is_repeatable = matches!(
+            job.command.body,
+            Some(Body::ReadClock(_) | Body::SetClockTime(_) | Body::WriteClockUsers(_))
+        );
+        let id = job.id;
         let refused = match &seat.jobs {
             Some(jobs) => jobs.try_send(job).err(),
             None => Some(TrySendError::Closed(job)),

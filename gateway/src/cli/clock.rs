@@ -9,7 +9,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, sleep};
 
-use crate::clock::layout::{AttendanceLayout, ClockTime, EventUser, decode_punch_event};
+use crate::clock::layout::{
+    AttendanceLayout, Calendar as _, ClockTime, EventUser, decode_punch_event,
+};
 use crate::clock::{
     ClientError, CommKey, Device, Dump, DumpOptions, Session, Target, Timeouts, read_device,
     read_dump, with_offset,

@@ -5,6 +5,7 @@
 //! than reading on. Only commands of [`wire::may_send`] leave.
 
 mod bulk;
+mod writing;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 pub use bulk::LogBytes;
 pub(super) use bulk::{CHUNK_BYTES_MAX, Table, smaller_chunk};
+pub(super) use writing::ClearPermit;
 
 use super::config::{CommKey, Target};
 use super::layout::{ClockTime, Sizes};
@@ -94,6 +96,9 @@ pub enum Step {
     Events,
     Users,
     Log,
+    Operations,
+    WriteUser,
+    ClearLog,
     Exit,
 }
 
@@ -113,6 +118,9 @@ impl fmt::Display for Step {
             Step::Events => "clock-step-events",
             Step::Users => "clock-step-users",
             Step::Log => "clock-step-log",
+            Step::Operations => "clock-step-operations",
+            Step::WriteUser => "clock-step-write-user",
+            Step::ClearLog => "clock-step-clear-log",
             Step::Exit => "clock-step-exit",
         };
         out.write_str(&say(id, &[]))
@@ -327,6 +335,15 @@ impl Session {
         if !wire::may_send(command) {
             return Err(ClientError::Forbidden(command));
         }
+        self.send_and_hear(step, command, data).await
+    }
+
+    async fn send_and_hear(
+        &mut self,
+        step: Step,
+        command: u16,
+        data: Vec<u8>,
+    ) -> Result<Frame, ClientError> {
         // `reply` starts below zero so that the first request carries 0.
         self.reply = if self.reply == u16::MAX { 0 } else { next_reply(self.reply) };
         let frame = Frame { command, session: self.id, reply: self.reply, data };

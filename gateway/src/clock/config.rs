@@ -48,6 +48,13 @@ pub struct ClockConfig {
     /// Difference between clock and gateway from which it is reported.
     #[serde(default = "drift_warn_default")]
     pub drift_warn_s: u32,
+    /// Set the clock by itself when it is off by more than so many seconds, 30 to 86,400;
+    /// 0: never by itself.
+    #[serde(default)]
+    pub set_time_beyond_s: u32,
+    /// Whether the cloud may ask to empty the clock's log, once it has every record.
+    #[serde(default)]
+    pub allow_clear: bool,
 }
 
 /// How the clock is reached.
@@ -97,6 +104,8 @@ pub enum ConfigError {
     Udp(String),
     #[error("{}", say("clock-config-poll", &[("name", .0), ("seconds", .1)]))]
     PollInterval(String, u32),
+    #[error("{}", say("clock-config-set-time", &[("name", .0), ("seconds", .1)]))]
+    SetTime(String, u32),
     #[error("{}", say("clock-config-layout", &[("name", .0), ("why", .1)]))]
     Layout(String, super::layout::UnknownLayout),
 }
@@ -151,6 +160,8 @@ impl ClockConfig {
             layout: None,
             lock_while_reading: false,
             drift_warn_s: DRIFT_WARN_S,
+            set_time_beyond_s: 0,
+            allow_clear: false,
         }
     }
 
@@ -166,6 +177,9 @@ impl ClockConfig {
         }
         if !(5..=86_400).contains(&self.poll_interval_s) {
             return Err(ConfigError::PollInterval(self.name.clone(), self.poll_interval_s));
+        }
+        if !matches!(self.set_time_beyond_s, 0 | 30..=86_400) {
+            return Err(ConfigError::SetTime(self.name.clone(), self.set_time_beyond_s));
         }
         Ok(())
     }

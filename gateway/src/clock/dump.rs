@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::client::{CHUNK_BYTES_MAX, ClientError, Session, Timeouts, unless_refused};
 use super::config::{CommKey, Target};
-use super::layout::{AttendanceLayout, ClockTime, Sizes, User};
+use super::layout::{AttendanceLayout, Calendar as _, ClockTime, Sizes, User};
 use super::ledger::{Origin, drift_ms, to_punch};
 use super::visit::{self, Log, Plan};
 use crate::i18n::say;

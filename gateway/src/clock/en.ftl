@@ -49,3 +49,33 @@ clock-config-udp = clock “{ $name }”: transport = "udp" is not supported yet
 clock-config-poll = clock “{ $name }”: poll_interval_s is { $seconds }; 5 to 86400 are possible
 clock-config-layout = clock “{ $name }”: { $why }
 clock-layout-unknown = there is no layout “{ $name }”: write 40 to 64, 16, 8a or 8b
+
+clock-log-full = { $records } punches of { $capacity }: the next ones may be lost; once all are in the cloud, empty its memory in the clock's menu, or from the ERP where allow_clear permits it
+clock-time-lost = the clock shows a date { $days } days away from today: its battery is flat or somebody set it; set its time again, its punches of that time are flagged
+clock-profile-changed = the clock says that it is "{ $now }"; it was "{ $was }"
+clock-time-not-told = the clock does not tell its time
+clock-true-time-unknown = the gateway does not know the true time yet: it takes it from the cloud; ask again when the tunnel is open
+clock-time-right = it is right ({ $time })
+clock-time-refused = the clock refuses to be set: do it in its menu
+clock-time-set = set: it showed { $before }, it shows { $after }
+clock-users-unreadable = the table of users cannot be read: nothing is written
+clock-users-missing = the clock accepted everything, and did not keep: { $users }
+clock-user-written = { $user }: written
+clock-user-already = { $user }: was so already
+clock-user-refused = { $user }: refused by the clock
+clock-user-twice = { $user }: this number exists twice on the clock; delete one of them at its keypad
+clock-user-differs = { $user }: is no longer as it was shown; read the users again and repeat
+clock-user-id = { $user }: the number has digits or plain letters only, { $max } at most
+clock-user-name-long = { $user }: the name has more than { $max } bytes
+clock-user-name-letters = { $user }: the name has letters that the clock does not have
+clock-user-card = { $user }: the card number is too large
+clock-user-full = { $user }: the clock has no room left
+clock-clear-not-allowed = emptying the memory is not allowed: put allow_clear = true into the clock's section if you want it
+clock-clear-count = { $wished } punches should have been there, there are { $held }: read the whole clock again and repeat
+clock-clear-unconfirmed = { $open } facts are not confirmed by the cloud yet: try again in a moment
+clock-clear-refused = the clock refuses to empty its memory: do it in its menu
+clock-cleared = { $records } punches read, confirmed and removed from the clock; { $left } are left
+clock-config-set-time = clock "{ $name }": set_time_beyond_s is { $seconds }; 0 (never) or 30 to 86400 are possible
+clock-step-operations = reading the operation log
+clock-step-write-user = writing a user
+clock-step-clear-log = emptying the log

@@ -49,3 +49,33 @@ clock-config-udp = pointeuse « { $name } » : transport = "udp" n'est pas encor
 clock-config-poll = pointeuse « { $name } » : poll_interval_s vaut { $seconds } ; de 5 à 86400 sont possibles
 clock-config-layout = pointeuse « { $name } » : { $why }
 clock-layout-unknown = il n'y a pas de format « { $name } » : écrivez 40 à 64, 16, 8a ou 8b
+
+clock-log-full = { $records } pointages sur { $capacity } : les prochains peuvent être perdus ; une fois tous au cloud, videz la mémoire dans le menu de la pointeuse, ou depuis l'ERP si allow_clear le permet
+clock-time-lost = la pointeuse montre une date éloignée d'aujourd'hui de { $days } jours : sa pile est vide ou quelqu'un l'a déréglée ; remettez-la à l'heure, ses pointages de ce temps sont signalés
+clock-profile-changed = la pointeuse dit être « { $now } » ; elle était « { $was } »
+clock-time-not-told = la pointeuse ne donne pas son heure
+clock-true-time-unknown = la passerelle ne connaît pas encore l'heure juste : elle la prend au cloud ; redemandez quand le tunnel est ouvert
+clock-time-right = elle est à l'heure ({ $time })
+clock-time-refused = la pointeuse refuse d'être mise à l'heure : faites-le dans son menu
+clock-time-set = mise à l'heure : elle montrait { $before }, elle montre { $after }
+clock-users-unreadable = la table des utilisateurs ne peut pas être lue : rien n'est écrit
+clock-users-missing = la pointeuse a tout accepté, mais n'a pas gardé : { $users }
+clock-user-written = { $user } : écrit
+clock-user-already = { $user } : était déjà ainsi
+clock-user-refused = { $user } : refusé par la pointeuse
+clock-user-twice = { $user } : ce numéro existe deux fois sur la pointeuse ; supprimez l'un des deux à son clavier
+clock-user-differs = { $user } : n'est plus comme il a été montré ; relisez les utilisateurs et recommencez
+clock-user-id = { $user } : le numéro n'a que des chiffres ou des lettres sans accent, { $max } au plus
+clock-user-name-long = { $user } : le nom dépasse { $max } octets
+clock-user-name-letters = { $user } : le nom contient des lettres que la pointeuse n'a pas
+clock-user-card = { $user } : le numéro de carte est trop grand
+clock-user-full = { $user } : la pointeuse n'a plus de place
+clock-clear-not-allowed = vider la mémoire n'est pas permis : mettez allow_clear = true dans la section de la pointeuse si vous le voulez
+clock-clear-count = { $wished } pointages devaient s'y trouver, il y en a { $held } : relisez la pointeuse en entier et recommencez
+clock-clear-unconfirmed = { $open } faits ne sont pas encore confirmés par le cloud : recommencez dans un moment
+clock-clear-refused = la pointeuse refuse de vider sa mémoire : faites-le dans son menu
+clock-cleared = { $records } pointages lus, confirmés et effacés de la pointeuse ; il en reste { $left }
+clock-config-set-time = pointeuse « { $name } » : set_time_beyond_s vaut { $seconds } ; 0 (jamais) ou de 30 à 86400 sont possibles
+clock-step-operations = lecture du journal des opérations
+clock-step-write-user = écriture d'un utilisateur
+clock-step-clear-log = vidage de la mémoire

@@ -32,8 +32,8 @@ impl From<&ClientError> for Fault {
         let code = match error {
             ClientError::KeyRefused { .. } => words::COMM_KEY_REFUSED,
             ClientError::Busy { .. } | ClientError::Refused { .. } => words::BUSY,
+            ClientError::NotAClock { .. } => words::NOT_A_CLOCK,
             ClientError::Unreachable { .. }
-            | ClientError::NotAClock { .. }
             | ClientError::NoAnswer { .. }
             | ClientError::Ended { .. }
             | ClientError::Senseless { .. }
@@ -59,11 +59,16 @@ impl Condition {
             return (DeviceState::Warning, words::LAYOUT_AMBIGUOUS, detail.clone());
         }
         let Sizes { records, records_capacity, .. } = self.sizes;
+        let counts = [("records", &records as _), ("capacity", &records_capacity as _)];
+        if self.sizes.is_log_full() {
+            return (DeviceState::Warning, words::LOG_FULL, say("clock-log-full", &counts));
+        }
+        if let Some(days) = self.days_off() {
+            let detail = say("clock-time-lost", &[("days", &days)]);
+            return (DeviceState::Warning, words::CLOCK_TIME_LOST, detail);
+        }
         if self.sizes.is_log_nearly_full() {
-            let detail = say(
-                "clock-log-nearly-full",
-                &[("records", &records), ("capacity", &records_capacity)],
-            );
+            let detail = say("clock-log-nearly-full", &counts);
             return (DeviceState::Warning, words::LOG_NEARLY_FULL, detail);
         }
         let warn_ms = u64::from(self.drift_warn_s) * 1000;
@@ -75,6 +80,12 @@ impl Condition {
         }
         let Identity { model, platform, firmware, .. } = &self.identity;
         (DeviceState::Ok, words::OK, [model, platform, firmware].map(String::as_str).join(" "))
+    }
+
+    /// How many days the clock's date is off, where that is one or more.
+    fn days_off(&self) -> Option<u64> {
+        let days = self.drift_ms?.unsigned_abs() / 86_400_000;
+        (days > 0).then_some(days)
     }
 
     /// Writes the verdict where the app reads it. Watchers wake only when something
@@ -133,6 +144,11 @@ mod tests {
         assert_eq!(code(&condition), "clock-drift");
         condition.sizes.records = 800;
         assert_eq!(code(&condition), "log-nearly-full");
+        condition.drift_ms = Some(-26 * 365 * 86_400_000);
+        assert_eq!(code(&condition), "clock-time-lost");
+        assert!(condition.verdict().2.contains("9490 jours"), "{}", condition.verdict().2);
+        condition.sizes.records = 950;
+        assert_eq!(code(&condition), "log-full");
         condition.layout_unclear = Some("40 or 8a".to_owned());
         assert_eq!(code(&condition), "layout-ambiguous");
         let refused = ClientError::KeyRefused { target: "x".to_owned() };

@@ -18,7 +18,7 @@ use fournil_protocol::event::{Punch, PunchSource};
 use fournil_protocol::words::anomaly;
 use ring::digest::{Context, SHA256};
 
-use super::layout::{AttendanceLayout, ClockTime, LiveRecord, LogRecord, UserTable};
+use super::layout::{AttendanceLayout, Calendar as _, ClockTime, LiveRecord, LogRecord, UserTable};
 
 /// Memory is pruned to the log only past this many identities beyond twice the log.
 const PRUNE_SLACK: usize = 10_000;
@@ -299,7 +299,10 @@ fn anomalies_of(record: &LogRecord) -> impl Iterator<Item = &'static str> {
 
 /// The instant of a wall time in a zone. An hour that occurs twice is taken as the
 /// first of the two, and said so.
-fn instant_of(time: ClockTime, zone: Tz) -> (Option<DateTime<Utc>>, Option<&'static str>) {
+pub(super) fn instant_of(
+    time: ClockTime,
+    zone: Tz,
+) -> (Option<DateTime<Utc>>, Option<&'static str>) {
     let Some(naive) = time.to_naive() else {
         return (None, Some(anomaly::IMPOSSIBLE_DATE));
     };

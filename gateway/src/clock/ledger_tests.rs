@@ -207,6 +207,7 @@ fn the_user_of_a_numbered_event_comes_from_the_table() {
         card: 0,
         group: 1,
         is_odd: false,
+        is_name_foreign: false,
     };
     let event = LiveRecord { user: EventUser::Number(2), ..live("", 3) };
     let users = UserTable::new(vec![user]);

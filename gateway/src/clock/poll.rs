@@ -9,14 +9,16 @@
 //! A punch is marked as known, and its event acknowledged, only once the journal has
 //! it. A journal that cannot write leaves everything to the next reading.
 
+mod orders;
+mod profile;
 mod session;
+mod tell;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use fournil_protocol::command::Body as CommandBody;
 use fournil_protocol::event::{CommandReport, CommandState, DeviceHealth, Evidence};
 use fournil_protocol::words;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -34,6 +36,8 @@ use super::ledger::Ledger;
 use crate::i18n::say;
 use crate::seam::{CloudOffset, Job, RecordError, Recorder};
 use crate::supervise::progress;
+use profile::Profile;
+use tell::Told;
 
 /// What comes after a pause, up to the next word of the clock.
 const PAUSE_SLACK: Duration = Duration::from_mins(1);
@@ -54,10 +58,17 @@ pub struct ClockPart {
     stop: CancellationToken,
     condition: Condition,
     memory: Memory,
+    /// What is known of the clock that answers.
+    profile: Profile,
+    told: Told,
+    /// The log may hold punches that are not recorded yet: what happens now waits for them, so
+    /// that punches stay in the clock's order.
+    is_behind: bool,
     /// `None`: what is known ends with the daemon.
     store: Option<PunchStore>,
     cloud_offset: CloudOffset,
-    /// Commands to read the clock that the next reading answers.
+    /// Commands that have begun: the next reading answers those to read, the others are
+    /// carried out before it.
     asked: Vec<Job>,
 }
 
@@ -140,6 +151,9 @@ impl ClockPart {
             forced_layout: config.forced_layout()?,
             condition: Condition { drift_warn_s: config.drift_warn_s, ..Condition::default() },
             memory: Memory::new(),
+            profile: Profile::default(),
+            told: Told::default(),
+            is_behind: true,
             store,
             cloud_offset,
             are_jobs_over: false,
@@ -210,15 +224,21 @@ impl ClockPart {
         }
     }
 
-    /// Takes a command: reading waits for the next session, anything else is not ours.
+    /// Takes a command, which waits for the session or the next one.
     async fn take_job(&mut self, job: Option<Job>) {
         let Some(job) = job else {
             self.are_jobs_over = true;
             return;
         };
         let attempt = job.interrupted_attempt.unwrap_or_default() + 1;
-        if !matches!(job.command.body, Some(CommandBody::ReadClock(_))) {
+        if !orders::is_ours(&job) {
             self.report(&job, CommandState::Unsupported, words::NOT_A_CLOCK_COMMAND, "").await;
+            return;
+        }
+        if orders::is_once(&job) && job.interrupted_attempt.is_some() {
+            // Whether it happened nobody knows, and it must not happen twice.
+            let job = Job { interrupted_attempt: None, ..job };
+            self.report(&job, CommandState::InDoubt, words::INTERRUPTED, "").await;
             return;
         }
         match self.recorder.begin(job.id, attempt, &self.config.name).await {
@@ -231,6 +251,17 @@ impl ClockPart {
     async fn settle_asked(&mut self, state: CommandState, reason: &str, detail: &str) {
         for job in std::mem::take(&mut self.asked) {
             self.report(&job, state, reason, detail).await;
+        }
+    }
+
+    /// Answers the commands that wanted the log to be read.
+    async fn settle_readings(&mut self, detail: &str) {
+        let asked = std::mem::take(&mut self.asked);
+        let (readings, others): (Vec<Job>, Vec<Job>) =
+            asked.into_iter().partition(orders::is_reading);
+        self.asked = others;
+        for job in readings {
+            self.report(&job, CommandState::Done, "", detail).await;
         }
     }
 

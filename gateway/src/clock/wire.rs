@@ -20,11 +20,19 @@ const HEADER_BYTES: usize = 8;
 
 /// Command and answer numbers.
 pub mod code {
+    /// Changes the clock: one user record.
+    pub const USER_WRITE: u16 = 8;
     pub const USERS_READ: u16 = 9;
     pub const OPTION_READ: u16 = 11;
     pub const LOG_READ: u16 = 13;
+    /// Changes the clock: its whole log of attendance is gone.
+    pub const LOG_CLEAR: u16 = 15;
+    /// The clock's log of what was done to it.
+    pub const OPERATIONS_READ: u16 = 34;
     pub const SIZES: u16 = 50;
     pub const STATE: u16 = 64;
+    /// How many letters a user id may have.
+    pub const PIN_WIDTH: u16 = 69;
     pub const TIME_READ: u16 = 201;
     pub const TIME_SET: u16 = 202;
     /// From the client: which events to send. From the clock: an event.
@@ -50,16 +58,20 @@ pub mod code {
 /// Event code of a punch, and its bit in the mask of [`code::EVENT`].
 pub const EVENT_PUNCH: u16 = 1;
 
-/// Whether the gateway may ever send this command. Reading, plus enable, disable,
-/// refresh and setting the time; everything that writes or clears is absent.
+/// Whether the gateway may send this command by itself or because it was asked. Reading,
+/// plus enable, disable, refresh, setting the time and writing a user. What clears or deletes
+/// is absent; emptying the log of attendance has its own way, which asks for a permit.
 pub fn may_send(command: u16) -> bool {
     matches!(
         command,
-        code::USERS_READ
+        code::USER_WRITE
+            | code::USERS_READ
             | code::OPTION_READ
             | code::LOG_READ
+            | code::OPERATIONS_READ
             | code::SIZES
             | code::STATE
+            | code::PIN_WIDTH
             | code::TIME_READ
             | code::TIME_SET
             | code::EVENT

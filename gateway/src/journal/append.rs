@@ -23,13 +23,16 @@ impl Engine {
         for body in bodies {
             match body {
                 Body::CommandReport(report) => self.report(&report)?,
-                Body::Punch(_) => {
+                // The clock keeps them: refused here, they are read again later.
+                Body::Punch(_) | Body::ClockOperation(_) | Body::ClockUsers(_) => {
                     if self.state.up.unacked_bytes() >= self.config.unacked_bytes_max {
                         return Err(self.too_many_unacked());
                     }
                     self.stage_event(body, Need::Ordinary)?;
                 }
-                Body::Health(_) | Body::Notice(_) => self.append_low_class(body)?,
+                Body::Health(_) | Body::Notice(_) | Body::ClockState(_) => {
+                    self.append_low_class(body)?;
+                }
             }
         }
         Ok(self.state.up.last)

@@ -211,6 +211,14 @@ impl Engine {
         }
     }
 
+    /// Whether the cloud has confirmed every event.
+    pub(super) fn confirmed(&self) -> Outcome {
+        match self.state.up.last.saturating_sub(self.state.up.acked) {
+            0 => Ok(()),
+            open => Err(RecordError::Unconfirmed(open)),
+        }
+    }
+
     /// The journal's age now.
     pub(super) fn age(&self) -> Age {
         self.state.age.at(&self.time)

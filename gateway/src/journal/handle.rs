@@ -264,5 +264,8 @@ fn ask_of(request: Request) -> Ask {
             let reply = Box::new(move |result| drop(done.send(result)));
             Ask::Report { report, reply }
         }
+        Request::Confirmed { done } => {
+            Ask::Confirmed { reply: Box::new(move |result| drop(done.send(result))) }
+        }
     }
 }

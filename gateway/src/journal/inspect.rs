@@ -175,6 +175,19 @@ fn event_says(bytes: &[u8]) -> String {
         Some(Body::CommandReport(report)) => report_says(&report.encode_to_vec()),
         Some(Body::Health(health)) => format!("health of {} devices", health.devices.len()),
         Some(Body::Notice(notice)) => format!("notice {}: {}", notice.code, notice.detail),
+        Some(Body::ClockState(clock)) => {
+            format!("clock {} holds {} records", clock.clock_serial, clock.records)
+        }
+        Some(Body::ClockUsers(table)) => format!(
+            "users of clock {}, part {} of {}",
+            table.clock_serial,
+            table.part.saturating_add(1),
+            table.parts
+        ),
+        Some(Body::ClockOperation(line)) => format!(
+            "operation {} at {} on clock {}",
+            line.operation, line.local_time, line.clock_serial
+        ),
         None => "of a kind this build does not know".to_owned(),
     }
 }

@@ -46,6 +46,7 @@ pub(super) enum Ask {
     Heads { reply: Reply<(UpHead, DownHead)> },
     Pending { skip: HashSet<Uuid>, jobs_max: usize, reply: Reply<Vec<Job>> },
     Probe { reply: Reply<()> },
+    Confirmed { reply: Reply<()> },
     Stat { reply: Reply<JournalStat> },
     Close { reply: Reply<()> },
 }
@@ -140,6 +141,7 @@ impl Writer {
             | Ask::Heads { .. }
             | Ask::Pending { .. }
             | Ask::Probe { .. }
+            | Ask::Confirmed { .. }
             | Ask::Stat { .. }
             | Ask::Close { .. } => {
                 // Only what is durable may be shown: an event that was sent and then lost
@@ -173,6 +175,7 @@ impl Writer {
                 reply(jobs);
             }
             Ask::Probe { reply } => reply(alive.and_then(|()| self.engine.probe())),
+            Ask::Confirmed { reply } => reply(alive.and_then(|()| self.engine.confirmed())),
             Ask::Stat { reply } => reply(alive.map(|()| self.engine.stat())),
             _ => {}
         }

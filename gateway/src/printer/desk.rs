@@ -121,7 +121,14 @@ impl Desk {
                 self.asked.push(job.id);
                 return;
             }
-            Some(Body::ReadClock(_) | Body::SendDiagnostics(_)) | None => Told::new(
+            Some(
+                Body::ReadClock(_)
+                | Body::SetClockTime(_)
+                | Body::WriteClockUsers(_)
+                | Body::ClearClockLog(_)
+                | Body::SendDiagnostics(_),
+            )
+            | None => Told::new(
                 CommandState::Unsupported,
                 words::UNKNOWN_KIND,
                 "a printer cannot do this",

@@ -118,7 +118,7 @@ impl Narrator {
             RecordError::Full(_) => words::JOURNAL_FULL,
             RecordError::Broken(_) => words::JOURNAL_BROKEN,
             // Only a begin is refused so, and it is answered where it was asked.
-            RecordError::NotWaiting(_) => return Ok(()),
+            RecordError::NotWaiting(_) | RecordError::Unconfirmed(_) => return Ok(()),
             RecordError::Stopped => return Err(Leave),
         };
         tracing::error!(%error, "{}", say("printer-journal-refused", &[]));
@@ -243,7 +243,8 @@ mod tests {
             while let Some(request) = served.recv().await {
                 let (Request::Report { done, .. }
                 | Request::Begin { done, .. }
-                | Request::Record { done, .. }) = request;
+                | Request::Record { done, .. }
+                | Request::Confirmed { done }) = request;
                 let is_full = began.elapsed() < Duration::from_mins(10);
                 let answer = if is_full { Err(RecordError::Full("test".into())) } else { Ok(()) };
                 let _ = done.send(answer);

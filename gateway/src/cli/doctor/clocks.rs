@@ -18,6 +18,8 @@ const TIMEOUTS: Timeouts = Timeouts {
     progress: Duration::from_secs(4),
     table: Duration::from_secs(10),
 };
+/// Off by a day or more, a clock has not drifted: it has lost the time.
+const DAY_MS: u64 = 86_400_000;
 /// What the daemon says of a clock, as the wire's words have it.
 const WORDS: &[&str] = &[
     "ok",
@@ -28,7 +30,10 @@ const WORDS: &[&str] = &[
     "serial-mismatch",
     "layout-ambiguous",
     "log-nearly-full",
+    "log-full",
     "clock-drift",
+    "clock-time-lost",
+    "not-a-clock",
 ];
 
 pub(super) async fn examine(clock: &ClockConfig, held: Option<&Status>) -> Finding {
@@ -101,6 +106,10 @@ fn judge(clock: &ClockConfig, device: &Device) -> Finding {
     let (records, capacity) = (u64::from(device.records), u64::from(device.records_capacity));
     let code = if expected.is_some_and(|expected| expected != device.serial) {
         "serial-mismatch"
+    } else if capacity > 0 && records * 20 >= capacity * 19 {
+        "log-full"
+    } else if device.drift_ms.is_some_and(|drift| drift.unsigned_abs() >= DAY_MS) {
+        "clock-time-lost"
     } else if capacity > 0 && records * 5 >= capacity * 4 {
         "log-nearly-full"
     } else if device.drift_ms.is_some_and(|drift| drift.unsigned_abs() > warn_ms) {

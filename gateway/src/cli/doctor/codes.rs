@@ -139,7 +139,15 @@ pub(super) const CODES: &[(&str, Verdict, &[&str])] = {
         (
             "clock",
             Warning,
-            &["starting", "log-nearly-full", "clock-drift", "layout-ambiguous", "busy"],
+            &[
+                "starting",
+                "log-nearly-full",
+                "log-full",
+                "clock-drift",
+                "clock-time-lost",
+                "layout-ambiguous",
+                "busy",
+            ],
         ),
         (
             "clock",

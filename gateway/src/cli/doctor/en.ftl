@@ -241,6 +241,10 @@ doctor-clock-starting = the service has just begun, nothing is known of { $addre
     .remedy = run “fournil-gateway doctor” again in a minute
 doctor-clock-log-nearly-full = its memory is nearly full: { $records } punches of { $capacity }
     .remedy = once all punches are in the ERP, clear it in the clock's menu; it is never cleared from here
+doctor-clock-log-full = its memory is full or nearly so: { $records } punches of { $capacity }, the next ones may be lost
+    .remedy = once all punches are in the ERP, empty it in the clock's menu, today
+doctor-clock-clock-time-lost = it shows another day than this one (off by { $drift_s } s)
+    .remedy = “fournil-gateway clock set-time --addr { $address }” sets it; if it comes back after a power cut, change its battery
 doctor-clock-clock-drift = { $direction ->
     [fast] it is { $drift_s } s ahead
    *[slow] it is { $drift_s } s behind

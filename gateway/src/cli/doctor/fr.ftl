@@ -241,6 +241,10 @@ doctor-clock-starting = le service vient de démarrer, rien n'est encore connu d
     .remedy = relancez « fournil-gateway doctor » dans une minute
 doctor-clock-log-nearly-full = la mémoire est presque pleine : { $records } pointages sur { $capacity }
     .remedy = quand tous les pointages sont dans l'ERP, videz-la au menu de la pointeuse ; elle n'est jamais vidée d'ici
+doctor-clock-log-full = la mémoire est pleine ou presque : { $records } pointages sur { $capacity }, les prochains peuvent être perdus
+    .remedy = quand tous les pointages sont dans l'ERP, videz-la au menu de la pointeuse, aujourd'hui
+doctor-clock-clock-time-lost = elle montre un autre jour que celui-ci (à { $drift_s } s près)
+    .remedy = « fournil-gateway clock set-time --addr { $address } » la met à l'heure ; si cela revient après une coupure, changez sa pile
 doctor-clock-clock-drift = { $direction ->
     [fast] elle avance de { $drift_s } s
    *[slow] elle retarde de { $drift_s } s

@@ -23,6 +23,8 @@ const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 pub(in crate::clock) enum Table {
     Users,
     Log,
+    /// What was done to the clock.
+    Operations,
 }
 
 /// A table without the length in front of it.
@@ -47,6 +49,7 @@ impl Table {
         match self {
             Table::Users => Step::Users,
             Table::Log => Step::Log,
+            Table::Operations => Step::Operations,
         }
     }
 
@@ -54,6 +57,7 @@ impl Table {
         match self {
             Table::Users => buffer_request(code::USERS_READ, 5),
             Table::Log => buffer_request(code::LOG_READ, 0),
+            Table::Operations => buffer_request(code::OPERATIONS_READ, 0),
         }
     }
 
@@ -61,6 +65,7 @@ impl Table {
         match self {
             Table::Users => (code::USERS_READ, vec![5]),
             Table::Log => (code::LOG_READ, Vec::new()),
+            Table::Operations => (code::OPERATIONS_READ, Vec::new()),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ClockTime, UserTable, identity_text};
+use fournil_protocol::clock::identity_text;
+
+use super::{ClockTime, UserTable};
 use crate::clock::wire::{u16_at, u32_at};
 
 /// How a log's records are laid out.

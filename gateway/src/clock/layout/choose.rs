@@ -8,7 +8,7 @@
 
 use chrono::{Days, NaiveDate, NaiveDateTime};
 
-use super::{AttendanceLayout, LogRecord, UserTable};
+use super::{AttendanceLayout, Calendar as _, LogRecord, UserTable};
 
 /// Records looked at on either end of the log.
 const SAMPLE_RECORDS: usize = 50;

@@ -5,7 +5,9 @@
 //! user's id or the slot: when the user table does not settle which, the event says
 //! only that there is something to read.
 
-use super::{ClockTime, UserTable, identity_text, until_nul};
+use fournil_protocol::clock::identity_text;
+
+use super::{Calendar as _, ClockTime, UserTable, until_nul};
 use crate::clock::wire::{u16_at, u32_at};
 
 /// A punch from an event.

@@ -8,34 +8,20 @@
 mod attendance;
 mod choose;
 mod event;
+mod operations;
 mod sizes;
 mod time;
+mod user_write;
 mod users;
 
 pub use attendance::{AttendanceLayout, LogRecord, UnknownLayout, number_occurrences};
 pub use choose::{LayoutChoice, LogFacts, choose_layout};
 pub use event::{EventUser, LiveRecord, decode_punch_event};
+pub use operations::{OPERATION_BYTES, Operation, decode_operations};
 pub use sizes::Sizes;
-pub use time::ClockTime;
+pub use time::{Calendar, ClockTime};
+pub use user_write::{UserWish, WishFault, user_record};
 pub use users::{User, UserTable, UsersLayout, choose_users_layout};
-
-/// Text up to the first NUL. Bytes that are not printable ASCII are kept as `\xNN`,
-/// so that different bytes never become the same identity. The flag says that some
-/// were, or that there is no text at all.
-fn identity_text(bytes: &[u8]) -> (String, bool) {
-    let bytes = until_nul(bytes);
-    let mut text = String::with_capacity(bytes.len());
-    let mut is_odd = bytes.is_empty();
-    for &byte in bytes {
-        if (byte.is_ascii_graphic() && byte != b'\\') || byte == b' ' {
-            text.push(char::from(byte));
-        } else {
-            is_odd = true;
-            text.extend([r"\x".to_owned(), format!("{byte:02x}")]);
-        }
-    }
-    (text, is_odd)
-}
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()

@@ -38,6 +38,12 @@ impl Sizes {
         }
     }
 
+    /// At nineteen of twenty the next punches may find no room.
+    pub fn is_log_full(&self) -> bool {
+        let capacity = u64::from(self.records_capacity);
+        capacity > 0 && u64::from(self.records) * 20 >= capacity * 19
+    }
+
     /// At four fifths it is time to act: with a full log some clocks stop answering.
     pub fn is_log_nearly_full(&self) -> bool {
         let capacity = u64::from(self.records_capacity);

@@ -42,6 +42,7 @@ fn people(count: u16) -> UserTable {
         card: 0,
         group: 1,
         is_odd: false,
+        is_name_foreign: false,
     };
     UserTable::new((1..=count).map(user).collect())
 }

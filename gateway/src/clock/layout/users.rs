@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use super::{identity_text, until_nul};
+use fournil_protocol::clock::identity_text;
+
+use super::until_nul;
 use crate::clock::wire::{u16_at, u32_at};
 
 /// How user records are laid out.
@@ -26,6 +28,8 @@ pub struct User {
     pub group: u8,
     /// The id or the name holds bytes that are no text.
     pub is_odd: bool,
+    /// The name is not in UTF-8.
+    pub is_name_foreign: bool,
 }
 
 /// All users, by slot and by id.
@@ -93,6 +97,7 @@ fn decode_72(raw: &[u8]) -> Option<User> {
         card: u32_at(raw, 35)?,
         group: *raw.get(39)?,
         is_odd: is_id_odd || is_name_odd,
+        is_name_foreign: is_name_odd,
     })
 }
 
@@ -106,6 +111,7 @@ fn decode_28(raw: &[u8]) -> Option<User> {
         card: u32_at(raw, 16)?,
         group: *raw.get(21)?,
         is_odd,
+        is_name_foreign: is_odd,
     })
 }
 

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::event::{Body, CommandState, Notice, Punch, Severity};
+use fournil_protocol::event::{Body, Notice, Punch, Severity};
 use fournil_protocol::words;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
@@ -29,10 +29,15 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 const TURN_SLACK: Duration = Duration::from_mins(1);
 /// Even if the count says that nothing is new, the log is read this often.
 const FULL_READ_EVERY: Duration = Duration::from_mins(15);
+/// Live punches kept back while the log is read that holds older ones; more of them only
+/// start another reading.
+const HELD_MAX: usize = 10_000;
 /// Events that only start a reading start at most one in this time.
 const HINT_PAUSE: Duration = Duration::from_secs(2);
 /// Records decoded, and punches written to the journal, at once.
 const BATCH_RECORDS: usize = 200;
+/// A locked keypad unlocks by itself after this time, whatever becomes of us.
+pub(super) const LOCK_S: u32 = 120;
 /// Bytes of an unreadable log shown in the notice about it.
 const SHOWN_BYTES: usize = 256;
 
@@ -65,11 +70,13 @@ impl ClockPart {
         session.enable().await?;
         session.free_buffer().await?;
         let origin = self.identify(session).await?;
+        self.is_behind = true;
         if self.config.live {
             // A clock without events is read at each interval like any other.
             unless_refused(session.register_punches().await)?;
         }
         let ack = session.event_ack();
+        self.carry_out_orders(session, events, &origin, &ack).await?;
         let hint = self.read(session, events, &origin, &ack).await?;
         if self.config.live {
             self.stay(session, events, &origin, &ack, hint).await
@@ -109,7 +116,8 @@ impl ClockPart {
                 },
                 job = next_job(&mut self.jobs, self.are_jobs_over) => {
                     self.take_job(job).await;
-                    is_read_due = !self.asked.is_empty();
+                    let has_acted = self.carry_out_orders(session, events, origin, ack).await?;
+                    is_read_due = has_acted || !self.asked.is_empty();
                 }
                 () = sleep_until(next_read) => is_read_due = true,
                 _ = heartbeat.tick() => self.heartbeat(session).await?,
@@ -149,7 +157,6 @@ impl ClockPart {
             }
         }
         if self.condition.identity.serial != identity.serial {
-            self.memory.layout = None;
             self.memory.users = None;
             self.memory.settled = None;
         }
@@ -161,7 +168,9 @@ impl ClockPart {
         }
         let origin = Origin { serial: identity.serial.clone(), zone: self.config.zone };
         self.condition.identity = identity;
+        self.meet_profile(session).await?;
         self.measure_drift(session).await?;
+        self.correct_time(session).await?;
         Ok(origin)
     }
 
@@ -219,8 +228,8 @@ impl ClockPart {
         Ok(())
     }
 
-    /// Reads the log and records what is new; live events go on being recorded
-    /// meanwhile. Answers every command to read that has begun.
+    /// Reads the log, tells what there is to tell and answers every command to read that
+    /// has begun.
     async fn read(
         &mut self,
         session: &mut Session,
@@ -228,9 +237,24 @@ impl ClockPart {
         origin: &Origin,
         ack: &EventAck,
     ) -> Result<Hint, SessionEnd> {
+        let Read { hint, new } = self.read_log(session, events, origin, ack).await?;
+        let Some(new) = new else { return Ok(hint) };
+        self.settle_readings(&format!("{new} new punches")).await;
+        Ok(hint)
+    }
+
+    /// Reads the log and records what is new; live events go on being recorded meanwhile.
+    pub(super) async fn read_log(
+        &mut self,
+        session: &mut Session,
+        events: &mut mpsc::Receiver<Event>,
+        origin: &Origin,
+        ack: &EventAck,
+    ) -> Result<Read, SessionEnd> {
         self.take_up_index(origin).await;
         let awaited = self.memory.ledger.awaited();
         let mut hint = Hint::Nothing;
+        let mut held: Vec<Event> = Vec::new();
         let plan = self.plan();
         let stop = self.stop.clone();
         let reading = {
@@ -241,11 +265,13 @@ impl ClockPart {
                     read = &mut reading => break read,
                     Some(event) = events.recv() => {
                         // The log being read may be from before it.
-                        if self.live(&event, origin, ack).await == Hint::ReadLog {
+                        if self.is_behind && held.len() < HELD_MAX {
+                            held.push(event);
+                        } else if self.live(&event, origin, ack).await == Hint::ReadLog {
                             hint = Hint::ReadLog;
                         }
                     }
-                    () = stop.cancelled() => return Ok(hint),
+                    () = stop.cancelled() => return Ok(Read { hint, new: None }),
                 }
             }
         };
@@ -258,11 +284,16 @@ impl ClockPart {
             self.memory.users = Some(Arc::clone(users));
         }
         let new = self.digest(reading, awaited, origin).await?;
+        self.is_behind = false;
+        for event in held {
+            if self.live(&event, origin, ack).await == Hint::ReadLog {
+                hint = Hint::ReadLog;
+            }
+        }
         self.condition.fault = None;
         self.publish();
-        let detail = format!("{new} new punches");
-        self.settle_asked(CommandState::Done, "", &detail).await;
-        Ok(hint)
+        self.tell_all(session, origin).await?;
+        Ok(Read { hint, new: Some(new) })
     }
 
     fn plan(&self) -> Plan {
@@ -319,6 +350,9 @@ impl ClockPart {
             self.tell_unconfirmed(finding.unconfirmed).await?;
         }
         let held = bytes.len() / layout.stride();
+        let read_ms = self.now().timestamp_millis();
+        self.told.whole_read = Some((read_ms, u32::try_from(held).unwrap_or(u32::MAX)));
+        self.learn_layout();
         self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
         tracing::debug!(clock.name = self.config.name, clock.new = new, "log read");
         Ok(new)
@@ -355,6 +389,7 @@ impl ClockPart {
         }
         let (users, now) = (self.memory.users.clone().unwrap_or_default(), self.now());
         let verdict = match decode_punch_event(&event.data) {
+            _ if self.is_behind => LiveVerdict::ReadLog("the log holds older punches"),
             None => LiveVerdict::ReadLog("the event has an unknown form"),
             Some(live) => self.memory.ledger.judge_live(&live, &users, origin, now),
         };
@@ -376,6 +411,7 @@ impl ClockPart {
                     }
                     Err(error) => {
                         tracing::warn!(clock.name = self.config.name, %error, "punch not recorded");
+                        self.is_behind = true;
                         Hint::ReadLog
                     }
                 }
@@ -413,7 +449,7 @@ impl ClockPart {
         self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }
 
-    async fn notice(
+    pub(super) async fn notice(
         &self,
         severity: Severity,
         code: &str,
@@ -423,6 +459,13 @@ impl ClockPart {
         let notice = Notice { severity: severity.into(), code: code.to_owned(), detail, device };
         Ok(self.recorder.record(vec![Body::Notice(notice)]).await?)
     }
+}
+
+/// What came of a reading.
+pub(super) struct Read {
+    hint: Hint,
+    /// New punches; `None` when it was broken off to stop.
+    new: Option<usize>,
 }
 
 /// What an event asks for beyond itself.

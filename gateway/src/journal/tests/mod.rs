@@ -306,6 +306,7 @@ pub(super) fn told(bytes: &[u8]) -> String {
         }
         Body::Health(_) => "health".into(),
         Body::Notice(notice) => notice.code,
+        Body::ClockState(_) | Body::ClockUsers(_) | Body::ClockOperation(_) => "clock".to_owned(),
     }
 }
 
