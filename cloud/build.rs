@@ -49,9 +49,10 @@ fn write_texts(files: &[PathBuf], out: &Path) {
     table.push_str("static TEXTS: &[(&str, &str, &str)] = &[\n");
     for file in files.iter().filter(|file| extension(file) == "ftl") {
         let language = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let full = std::fs::canonicalize(file).expect("the file was just listed");
         let shown = file.display().to_string();
-        writeln!(table, "    ({language:?}, {shown:?}, include_str!({full:?})),")
+        // The compiler names the folder, not this script: clones share one build cache.
+        let full = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})", format!("/{shown}"));
+        writeln!(table, "    ({language:?}, {shown:?}, include_str!({full})),")
             .expect("writing to a string cannot fail");
     }
     table.push_str("];\n");

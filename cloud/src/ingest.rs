@@ -4,7 +4,7 @@ use fournil_protocol::event::{Body, Stamp};
 
 use crate::db::{Act, DbError};
 use crate::gateways::{self, EventSink, Origin};
-use crate::people::attendance;
+use crate::people::{attendance, clocks};
 use crate::print;
 
 /// Takes events into the areas they concern.
@@ -31,7 +31,9 @@ async fn take(
 ) -> Result<(), DbError> {
     let gateway_id = origin.gateway_id;
     match body {
-        Body::Punch(punch) => attendance::ingest(act, gateway_id, punch, recorded).await.map(drop),
+        Body::Punch(punch) => {
+            attendance::ingest(act, Some(gateway_id), punch, recorded).await.map(drop)
+        }
         Body::CommandReport(report) => {
             if let Some(reported) = gateways::record_report(act, gateway_id, report).await? {
                 print::record_result(act, &reported);
@@ -43,5 +45,8 @@ async fn take(
             gateways::record_health(act, gateway_id, health, offset_ms).await
         }
         Body::Notice(notice) => gateways::record_notice(act, gateway_id, notice).await,
+        Body::ClockState(state) => clocks::ingest_state(act, gateway_id, state).await,
+        Body::ClockUsers(table) => clocks::ingest_users(act, gateway_id, table).await,
+        Body::ClockOperation(line) => clocks::ingest_operation(act, Some(gateway_id), line).await,
     }
 }

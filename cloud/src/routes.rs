@@ -1,6 +1,6 @@
 //! Wiring: one line per area makes the table of routes and the menu.
 
-use crate::people::{attendance, employees};
+use crate::people::{attendance, clock_push, clocks, employees};
 use crate::web::{NavItem, Route};
 use crate::{accounting, catalog, gateways, home, identity, recipes, stock, till};
 
@@ -15,6 +15,8 @@ pub fn routes() -> Vec<Route> {
         recipes::routes(),
         accounting::routes(),
         attendance::pages::routes(),
+        clocks::pages::routes(),
+        clock_push::pages::routes(),
         employees::pages::routes(),
         gateways::pages::routes(),
         identity::pages::routes(),
@@ -32,6 +34,7 @@ pub fn nav() -> Vec<NavItem> {
         recipes::NAV,
         accounting::NAV,
         attendance::pages::NAV,
+        clocks::pages::NAV,
         employees::pages::NAV,
         gateways::pages::NAV,
         identity::pages::NAV,

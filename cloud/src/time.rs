@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// The zone of a shop whose own zone cannot be read.
@@ -85,6 +85,22 @@ pub fn business_date(at: DateTime<Utc>, zone: Tz) -> NaiveDate {
 #[must_use]
 pub fn french_minute(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone).format("%d/%m/%Y %H:%M").to_string()
+}
+
+/// An instant, for machines and for people.
+#[derive(Debug, Clone)]
+pub struct At {
+    pub iso: String,
+    pub shown: String,
+}
+
+/// An instant as pages show it.
+#[must_use]
+pub fn at(instant: DateTime<Utc>, zone: Tz) -> At {
+    At {
+        iso: instant.to_rfc3339_opts(SecondsFormat::Secs, true),
+        shown: french_minute(instant, zone),
+    }
 }
 
 /// `24/11/2026`.

@@ -22,6 +22,7 @@ const UNIQUE_FOR_ALL: &[(&str, &str)] = &[
     ("user_session_token_unique", "a cookie is looked up by its digest alone"),
     ("gateway_id_unique", "a gateway says its id in its first frame"),
     ("gateway_key_unique", "a machine's key belongs to one gateway"),
+    ("push_clock_of_one_company", "a clock that calls says its number and nothing else"),
 ];
 
 async fn connected(test: &TestDb) -> PgConnection {

@@ -32,6 +32,7 @@ mod reasons;
 pub mod rotate;
 mod session;
 mod sql;
+pub mod stand;
 mod warnings;
 mod wire;
 

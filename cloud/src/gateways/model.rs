@@ -38,6 +38,9 @@ words! {
         ReadStatus = "read_status",
         Cancel = "cancel",
         Diagnostics = "diagnostics",
+        SetClockTime = "set_clock_time",
+        WriteClockUsers = "write_clock_users",
+        ClearClockLog = "clear_clock_log",
     }
 }
 

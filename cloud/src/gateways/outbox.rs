@@ -337,6 +337,9 @@ const fn kind_and_policy(body: &Body) -> (Kind, Policy) {
         Body::ReadStatus(_) => (Kind::ReadStatus, Policy::Repeatable),
         Body::Cancel(_) => (Kind::Cancel, Policy::Repeatable),
         Body::SendDiagnostics(_) => (Kind::Diagnostics, Policy::Repeatable),
+        Body::SetClockTime(_) => (Kind::SetClockTime, Policy::Repeatable),
+        Body::WriteClockUsers(_) => (Kind::WriteClockUsers, Policy::Repeatable),
+        Body::ClearClockLog(_) => (Kind::ClearClockLog, Policy::AtMostOnce),
     }
 }
 

@@ -19,14 +19,6 @@ pub fn reason_text(reason: &str) -> Message {
         words::CUTTER_ERROR => "gateways-reason-cutter-error",
         words::PRINTER_ERROR => "gateways-reason-printer-error",
         words::BUSY => "gateways-reason-busy",
-        words::COMM_KEY_REFUSED => "gateways-reason-comm-key-refused",
-        words::SERIAL_MISMATCH => "gateways-reason-serial-mismatch",
-        words::LAYOUT_AMBIGUOUS | words::CLOCK_LAYOUT_AMBIGUOUS => {
-            "gateways-reason-layout-ambiguous"
-        }
-        words::LOG_NEARLY_FULL => "gateways-reason-log-nearly-full",
-        words::CLOCK_DRIFT => "gateways-reason-clock-drift",
-        words::CLOCK_LIVE_DIFFERS => "gateways-reason-clock-live-differs",
         words::DEADLINE_PASSED => "gateways-reason-deadline",
         words::CANCELLED => "gateways-reason-cancelled",
         words::TOO_LATE => "gateways-reason-too-late",
@@ -64,9 +56,40 @@ pub fn reason_text(reason: &str) -> Message {
         "attempted-twice" => "gateways-reason-attempted-twice",
         "clone-suspected" => "gateways-reason-clone-suspected",
         "report-unknown-command" | "report-without-command" => "gateways-reason-unknown-command",
-        other => return Message::new("gateways-reason-other").with("code", other),
+        other => match clock_reason(other) {
+            Some(id) => id,
+            None => return Message::new("gateways-reason-other").with("code", other),
+        },
     };
     Message::new(id)
+}
+
+/// What concerns clocks only.
+fn clock_reason(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        words::COMM_KEY_REFUSED => "gateways-reason-comm-key-refused",
+        words::SERIAL_MISMATCH => "gateways-reason-serial-mismatch",
+        words::LAYOUT_AMBIGUOUS | words::CLOCK_LAYOUT_AMBIGUOUS => {
+            "gateways-reason-layout-ambiguous"
+        }
+        words::LOG_NEARLY_FULL => "gateways-reason-log-nearly-full",
+        words::CLOCK_DRIFT => "gateways-reason-clock-drift",
+        words::CLOCK_LIVE_DIFFERS => "gateways-reason-clock-live-differs",
+        words::LOG_FULL => "gateways-reason-log-full",
+        words::NOT_A_CLOCK => "gateways-reason-not-a-clock",
+        words::CLOCK_TIME_LOST => "gateways-reason-clock-time-lost",
+        words::TRUE_TIME_UNKNOWN => "gateways-reason-true-time-unknown",
+        words::CLOCK_REFUSES => "gateways-reason-clock-refuses",
+        words::USERS_UNREADABLE => "gateways-reason-users-unreadable",
+        words::USERS_NOT_ALL_WRITTEN => "gateways-reason-users-not-all-written",
+        words::CLEAR_NOT_ALLOWED => "gateways-reason-clear-not-allowed",
+        words::CLEAR_COUNT_DIFFERS => "gateways-reason-clear-count-differs",
+        words::CLEAR_NOT_CONFIRMED => "gateways-reason-clear-not-confirmed",
+        words::CLOCK_PROFILE_CHANGED => "gateways-reason-clock-profile-changed",
+        words::CLOCK_TIME_SET => "gateways-reason-clock-time-set",
+        words::CLOCK_LOG_CLEARED => "gateways-reason-clock-log-cleared",
+        _ => return None,
+    })
 }
 
 /// Why a session ended. Code 0 is a line that was simply gone; none at all, a server that

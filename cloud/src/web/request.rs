@@ -61,6 +61,18 @@ impl Request {
         &self.path
     }
 
+    /// What follows the `?`, still percent-encoded.
+    #[must_use]
+    pub fn query_text(&self) -> &str {
+        &self.query
+    }
+
+    /// The body's bytes, for routes whose body is no form.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The path with its query, as asked.
     #[must_use]
     pub fn path_and_query(&self) -> String {

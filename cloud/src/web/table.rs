@@ -78,6 +78,8 @@ pub struct Route {
     pub rate: RateClass,
     /// Largest body it takes.
     pub body_bytes_max: usize,
+    /// Its path is the same in capitals: machines call it that have their own idea of it.
+    pub(super) is_any_case: bool,
     pub(super) handler: Handler,
 }
 
@@ -105,6 +107,13 @@ impl Route {
         self
     }
 
+    /// Takes its path in capitals too.
+    #[must_use]
+    pub const fn in_any_case(mut self) -> Self {
+        self.is_any_case = true;
+        self
+    }
+
     #[must_use]
     pub const fn with_body_bytes_max(mut self, bytes: usize) -> Self {
         self.body_bytes_max = bytes;
@@ -123,6 +132,7 @@ where
         access,
         rate: RateClass::Normal,
         body_bytes_max: BODY_BYTES_MAX,
+        is_any_case: false,
         handler: Box::new(move |request| Box::pin(handler(request))),
     }
 }
@@ -213,6 +223,16 @@ impl Table {
 
     /// The route of a path and method: 404 before 405.
     pub(crate) fn find(&self, method: Option<Method>, path: &str) -> Result<Found<'_>> {
+        match self.find_exact(method, path) {
+            Err(Error::NotFound) if path.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                let found = self.find_exact(method, &path.to_ascii_lowercase());
+                found.ok().filter(|found| found.route.is_any_case).ok_or(Error::NotFound)
+            }
+            found => found,
+        }
+    }
+
+    fn find_exact(&self, method: Option<Method>, path: &str) -> Result<Found<'_>> {
         let matched = self.paths.at(path).map_err(|_| Error::NotFound)?;
         let allowed = || {
             let mut names: Vec<_> = matched.value.keys().map(|method| method.as_str()).collect();

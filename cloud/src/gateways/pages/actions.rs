@@ -77,7 +77,7 @@ async fn enqueue(
 ) -> std::result::Result<Uuid, DbError> {
     let (body, title) = match what {
         What::ReadStatus => (Body::ReadStatus(ReadStatus {}), String::new()),
-        What::ReadClock => (Body::ReadClock(ReadClock {}), String::new()),
+        What::ReadClock => (Body::ReadClock(ReadClock::default()), String::new()),
         What::TestPage => {
             let document = test_page(act, gateway, texts);
             let title = document.title.clone();

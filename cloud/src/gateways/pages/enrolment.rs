@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::parts::read_gateway;
-use super::views::{At, GatewayView, at};
+use super::views::GatewayView;
 use super::{MANAGE, VIEW};
 use crate::db::Begun;
 use crate::gateways::enrol::{self, EnrolError};
 use crate::gateways::sql::lists;
 use crate::i18n::Message;
-use crate::time;
+use crate::time::{self, At, at};
 use crate::web::{Access, Error, Page, Request, Response, Result, Route, get, post};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use data_encoding::HEXLOWER;
 use ring::digest;
@@ -16,21 +16,7 @@ use crate::gateways::sql::keys::KeyLine;
 use crate::gateways::sql::lists::{CommandLine, DeviceLine, GatewayRow, NoticeLine, StepLine};
 use crate::gateways::warnings::{ClockState, Expiry, clock_state, overdue_since};
 use crate::i18n::{Message, Texts};
-use crate::time;
-
-/// An instant, for machines and for people.
-#[derive(Debug, Clone)]
-pub(super) struct At {
-    pub(super) iso: String,
-    pub(super) shown: String,
-}
-
-pub(super) fn at(instant: DateTime<Utc>, zone: Tz) -> At {
-    At {
-        iso: instant.to_rfc3339_opts(SecondsFormat::Secs, true),
-        shown: time::french_minute(instant, zone),
-    }
-}
+use crate::time::{self, At, at};
 
 /// A short mark of what a part shows: asked with the same mark, nothing is sent again.
 pub(super) fn mark_of(rows: &impl Debug) -> String {

@@ -5,6 +5,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::db::{CompanyId, DbError};
+use crate::gateways::model::State;
+use crate::gateways::stand::DeviceCommand;
 
 /// A gateway with its newest session and the box's newest word.
 #[derive(Debug, Clone)]
@@ -180,6 +182,44 @@ pub(in crate::gateways) async fn commands(
     .fetch_all(connection)
     .await?;
     Ok(rows)
+}
+
+/// The newest commands to one device.
+pub(in crate::gateways) async fn commands_of_device(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Uuid,
+    device: &str,
+    at_most: i64,
+) -> Result<Vec<DeviceCommand>, DbError> {
+    let rows = sqlx::query!(
+        "select command_id, kind, state, reason, detail, asked_by, queued_at, settled_at
+         from commands
+         where company_id = $1 and gateway_id = $2 and device = $3
+         order by queue_no desc
+         limit $4",
+        company.0,
+        gateway_id,
+        device,
+        at_most
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            Some(DeviceCommand {
+                command_id: row.command_id,
+                kind: row.kind,
+                state: State::parse(&row.state)?,
+                reason: row.reason,
+                detail: row.detail,
+                asked_by: row.asked_by,
+                asked_at: row.queued_at,
+                settled_at: row.settled_at,
+            })
+        })
+        .collect())
 }
 
 /// Something an operator should know once.

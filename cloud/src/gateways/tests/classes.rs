@@ -14,7 +14,7 @@ fn drawer_body() -> fournil_protocol::command::Body {
 }
 
 fn clock_body() -> fournil_protocol::command::Body {
-    fournil_protocol::command::Body::ReadClock(fournil_protocol::command::ReadClock {})
+    fournil_protocol::command::Body::ReadClock(fournil_protocol::command::ReadClock::default())
 }
 
 /// Takes commands in until there are so many.

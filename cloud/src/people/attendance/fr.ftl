@@ -61,3 +61,17 @@ attendance-fault-employee = Cet employé n'existe pas. Choisissez-en un dans la 
 act-attendance-assign = Numéro de pointeuse rattaché
 
 subject-clock-user = Numéro de pointeuse
+attendance-source = Origine
+attendance-only-odd = Anomalies seulement
+attendance-record-title = Un pointage
+attendance-record-lead = Tel que la pointeuse l'a donné. Il n'est jamais changé ni effacé : une correction est un fait de plus, à part.
+attendance-record-user = Numéro à la pointeuse
+attendance-record-instant = Instant
+attendance-record-no-instant = aucun : cette date et cette heure n'existent pas
+attendance-record-verify = Reconnu par (code du modèle)
+attendance-record-occurrence = Rang dans la même seconde
+attendance-record-layout = Format lu
+attendance-record-raw = Octets de la pointeuse
+attendance-record-recorded = Écrit au magasin
+attendance-record-anomalies = Anomalies
+attendance-record-none = aucune

@@ -5,7 +5,8 @@
 //! occurrence), stored once however often it is told; it is never changed; whose it is
 //! comes from the assignment of the clock user and is never guessed.
 //!
-//! Door: [`ingest`] (from the shops), [`assign`] (a clock user is an employee).
+//! Door: [`ingest`] and [`ingest_many`] (from the shops), [`assign`] (a clock user is an
+//! employee).
 
 mod live;
 mod model;
@@ -16,7 +17,7 @@ mod sql;
 mod tests;
 
 pub use model::ClockUser;
-pub use service::{assign, ingest};
+pub use service::{assign, ingest, ingest_many};
 
 /// The hint that punches came in.
 pub const TOPIC: &str = "punches";

@@ -1,4 +1,6 @@
-//! The Pointages page: live list, filters, unmatched clock users.
+//! The Pointages page: live list, filters, unmatched clock users; one punch as it is.
+
+mod record;
 
 use askama::Template;
 use chrono::{NaiveDate, SecondsFormat};
@@ -38,6 +40,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         get("/punches", Access::Needs(PUNCHES_VIEW), list),
         get("/punches/live", Access::Needs(PUNCHES_VIEW), live_list),
+        get("/punches/records/{punch_no}", Access::Needs(PUNCHES_VIEW), record::show),
         get("/punches/unmatched", Access::Needs(PUNCHES_VIEW), unmatched),
         post("/punches/assign", Access::Needs(PUNCHES_ASSIGN), assign),
     ]
@@ -48,6 +51,8 @@ pub fn routes() -> Vec<Route> {
 struct PunchView {
     punch_no: i64,
     clock_serial: String,
+    /// The page of that clock.
+    clock_href: String,
     user_id: String,
     employee: Option<String>,
     at: String,
@@ -63,6 +68,7 @@ struct PunchView {
 fn view(row: &PunchRow, texts: &Texts, is_new: bool) -> PunchView {
     PunchView {
         punch_no: row.punch_no,
+        clock_href: clock_href(&row.clock_serial),
         clock_serial: row.clock_serial.clone(),
         user_id: row.user_id.clone(),
         employee: row.employee_name.clone(),
@@ -77,6 +83,11 @@ fn view(row: &PunchRow, texts: &Texts, is_new: bool) -> PunchView {
         received: french_minute(row.received_at, DEFAULT_ZONE),
         is_new,
     }
+}
+
+fn clock_href(serial: &str) -> String {
+    let query = serde_urlencoded::to_string([("serial", serial)]).unwrap_or_default();
+    format!("/clocks/one?{query}")
 }
 
 fn anomaly_text(word: &str, texts: &Texts) -> String {
@@ -96,6 +107,11 @@ struct Asked {
     day: String,
     #[serde(default)]
     clock: String,
+    #[serde(default)]
+    source: String,
+    /// `yes`: only punches about which something is odd.
+    #[serde(default)]
+    odd: String,
     #[serde(default, skip_serializing)]
     before: Option<i64>,
     #[serde(default, skip_serializing)]
@@ -108,6 +124,11 @@ impl Asked {
             employee_id: chosen(&self.employee, Uuid::parse_str)?,
             day: chosen(&self.day, |day| NaiveDate::parse_from_str(day, "%Y-%m-%d"))?,
             clock_serial: (!self.clock.is_empty()).then(|| self.clock.clone()),
+            source: chosen(&self.source, |source| match source {
+                "poll" | "live" | "push" => Ok(source.to_owned()),
+                _ => Err(()),
+            })?,
+            only_odd: !self.odd.is_empty(),
         })
     }
 
@@ -209,6 +230,10 @@ impl UnmatchedRow {
     fn last_shown(&self) -> String {
         french_local_time(&self.last_local_time)
     }
+
+    fn is_likely(&self, employee: &Employee) -> bool {
+        self.likely == Some(employee.employee_id)
+    }
 }
 
 #[derive(Template)]
@@ -254,6 +279,9 @@ struct AssignForm {
     /// Where to go back to: the filters.
     #[serde(default)]
     back: String,
+    /// Asked on the clock's own page, to which it goes back.
+    #[serde(default)]
+    from_clock: String,
 }
 
 async fn assign(request: Request) -> Result<Response> {
@@ -272,6 +300,9 @@ async fn assign(request: Request) -> Result<Response> {
             }
         })?;
         act.commit_with(&()).await?;
+    }
+    if !form.from_clock.is_empty() {
+        return Ok(Response::see_other(&clock_href(&form.clock_serial)));
     }
     let asked: Asked = serde_urlencoded::from_str(&form.back).unwrap_or_default();
     Ok(Response::see_other(&format!("/punches?{}", asked.query())))

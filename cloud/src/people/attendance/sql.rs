@@ -25,7 +25,7 @@ pub(super) async fn lock_numbering(
 pub(super) async fn insert(
     connection: &mut PgConnection,
     company: CompanyId,
-    gateway_id: Uuid,
+    gateway_id: Option<Uuid>,
     punch: &NewPunch,
 ) -> Result<bool, DbError> {
     let done = sqlx::query!(
@@ -55,6 +55,92 @@ pub(super) async fn insert(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Inserts punches in their order and counts the new ones to their numbers; how many were new.
+pub(super) async fn insert_many(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    gateway_id: Option<Uuid>,
+    punches: &[NewPunch],
+) -> Result<u64, DbError> {
+    fn column<T>(punches: &[NewPunch], of: impl Fn(&NewPunch) -> T) -> Vec<T> {
+        punches.iter().map(of).collect()
+    }
+    // An array of arrays would have to be a rectangle: the words travel joined.
+    let anomalies = column(punches, |punch| punch.anomalies.join(","));
+    let taken = sqlx::query_scalar!(
+        r#"with added as (
+               insert into punches
+                   (company_id, clock_serial, user_id, local_time, state, verify, occurrence, zone,
+                    instant, business_date, raw, layout, source, anomalies, gateway_id, recorded_at)
+               select $1, g.clock_serial, g.user_id, g.local_time, g.state, g.verify, g.occurrence,
+                      g.zone, g.instant, g.business_date, g.raw, g.layout, g.source,
+                      coalesce(string_to_array(nullif(g.anomalies, ''), ','), '{}'), $2,
+                      g.recorded_at
+               from unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+                           $8::bigint[], $9::text[], $10::timestamptz[], $11::date[], $12::bytea[],
+                           $13::text[], $14::text[], $15::text[], $16::timestamptz[])
+                    with ordinality
+                    as g (clock_serial, user_id, local_time, state, verify, occurrence, zone, instant,
+                          business_date, raw, layout, source, anomalies, recorded_at, place)
+               order by g.place
+               on conflict (company_id, clock_serial, user_id, local_time, state, verify, occurrence)
+               do nothing
+               returning clock_serial, user_id, local_time),
+           counted as (
+               insert into clock_numbers
+                   (company_id, clock_serial, user_id, punches, last_local_time)
+               select $1, a.clock_serial, a.user_id, count(*), max(a.local_time)
+               from added a
+               group by a.clock_serial, a.user_id
+               on conflict (company_id, clock_serial, user_id) do update
+               set punches = clock_numbers.punches + excluded.punches,
+                   last_local_time =
+                       greatest(clock_numbers.last_local_time, excluded.last_local_time))
+           select count(*) as "taken!" from added"#,
+        company.0,
+        gateway_id,
+        &column(punches, |punch| punch.clock_serial.clone()),
+        &column(punches, |punch| punch.user_id.clone()),
+        &column(punches, |punch| punch.local_time.clone()),
+        &column(punches, |punch| punch.state),
+        &column(punches, |punch| punch.verify),
+        &column(punches, |punch| punch.occurrence),
+        &column(punches, |punch| punch.zone.clone()),
+        &column(punches, |punch| punch.instant) as &[Option<DateTime<Utc>>],
+        &column(punches, |punch| punch.business_date) as &[Option<NaiveDate>],
+        &column(punches, |punch| punch.raw.clone()),
+        &column(punches, |punch| punch.layout.clone()),
+        &column(punches, |punch| punch.source.to_owned()),
+        &anomalies,
+        &column(punches, |punch| punch.recorded_at) as &[Option<DateTime<Utc>>],
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(taken).unwrap_or_default())
+}
+
+/// Counts a punch to its number.
+pub(super) async fn count_number(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    punch: &NewPunch,
+) -> Result<(), DbError> {
+    sqlx::query!(
+        "insert into clock_numbers (company_id, clock_serial, user_id, punches, last_local_time)
+         values ($1, $2, $3, 1, $4)
+         on conflict (company_id, clock_serial, user_id) do update
+         set punches = clock_numbers.punches + 1,
+             last_local_time = greatest(clock_numbers.last_local_time, excluded.last_local_time)",
+        company.0,
+        punch.clock_serial,
+        punch.user_id,
+        punch.local_time
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn assign(
@@ -87,6 +173,10 @@ pub(super) struct Filter {
     pub(super) employee_id: Option<Uuid>,
     pub(super) day: Option<NaiveDate>,
     pub(super) clock_serial: Option<String>,
+    /// How it came: `poll`, `live` or `push`.
+    pub(super) source: Option<String>,
+    /// Only those about which something is odd.
+    pub(super) only_odd: bool,
 }
 
 /// A punch as lists show it.
@@ -126,13 +216,17 @@ pub(super) async fn page(
              and ($3::uuid is null or u.employee_id = $3)
              and ($4::date is null or p.business_date = $4)
              and ($5::text is null or p.clock_serial = $5)
+             and ($6::text is null or p.source = $6)
+             and (not $7::bool or p.anomalies <> '{}')
            order by p.punch_no desc
-           limit $6"#,
+           limit $8"#,
         company.0,
         before,
         filter.employee_id,
         filter.day,
         filter.clock_serial.as_deref(),
+        filter.source.as_deref(),
+        filter.only_odd,
         at_most
     )
     .fetch_all(connection)
@@ -161,18 +255,60 @@ pub(super) async fn since(
              and ($3::uuid is null or u.employee_id = $3)
              and ($4::date is null or p.business_date = $4)
              and ($5::text is null or p.clock_serial = $5)
+             and ($6::text is null or p.source = $6)
+             and (not $7::bool or p.anomalies <> '{}')
            order by p.punch_no
-           limit $6"#,
+           limit $8"#,
         company.0,
         after,
         filter.employee_id,
         filter.day,
         filter.clock_serial.as_deref(),
+        filter.source.as_deref(),
+        filter.only_odd,
         at_most
     )
     .fetch_all(connection)
     .await?;
     Ok(rows)
+}
+
+/// A punch as the clock gave it, and how it came here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RecordRow {
+    pub(super) clock_serial: String,
+    pub(super) user_id: String,
+    pub(super) local_time: String,
+    pub(super) zone: String,
+    pub(super) instant: Option<DateTime<Utc>>,
+    pub(super) state: i64,
+    pub(super) verify: i64,
+    pub(super) occurrence: i64,
+    pub(super) raw: Vec<u8>,
+    pub(super) layout: String,
+    pub(super) source: String,
+    pub(super) anomalies: Vec<String>,
+    pub(super) recorded_at: Option<DateTime<Utc>>,
+    pub(super) received_at: DateTime<Utc>,
+}
+
+pub(super) async fn record(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    punch_no: i64,
+) -> Result<Option<RecordRow>, DbError> {
+    let row = sqlx::query_as!(
+        RecordRow,
+        "select clock_serial, user_id, local_time, zone, instant, state, verify, occurrence, raw,
+                layout, source, anomalies, recorded_at, received_at
+         from punches
+         where company_id = $1 and punch_no = $2",
+        company.0,
+        punch_no
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row)
 }
 
 /// The newest number given, 0 before the first.
@@ -220,6 +356,10 @@ pub(super) struct UnmatchedRow {
     pub(super) user_id: String,
     pub(super) punches: i64,
     pub(super) last_local_time: String,
+    /// What the clock calls its owner.
+    pub(super) clock_name: Option<String>,
+    /// Who it probably is: the number or the name is the same.
+    pub(super) likely: Option<Uuid>,
 }
 
 pub(super) async fn unmatched(
@@ -229,16 +369,29 @@ pub(super) async fn unmatched(
 ) -> Result<Vec<UnmatchedRow>, DbError> {
     let rows = sqlx::query_as!(
         UnmatchedRow,
-        r#"select p.clock_serial, p.user_id, count(*) as "punches!",
-                  max(p.local_time) as "last_local_time!"
-           from punches p
-           where p.company_id = $1
+        r#"select n.clock_serial, n.user_id, n.punches, n.last_local_time,
+                  d.name as "clock_name?", e.employee_id as "likely?"
+           from clock_numbers n
+           left join lateral (
+               select d.name from clock_device_users d
+               where d.company_id = n.company_id and d.clock_serial = n.clock_serial
+                 and d.user_id = n.user_id and d.name <> ''
+               order by d.slot
+               limit 1
+           ) d on true
+           left join lateral (
+               select e.employee_id from employees e
+               where e.company_id = n.company_id and e.active
+                 and (e.clock_user_id = n.user_id or lower(e.name) = lower(d.name))
+               order by e.clock_user_id = n.user_id desc nulls last, e.name
+               limit 1
+           ) e on true
+           where n.company_id = $1
              and not exists (
                  select from clock_users u
-                 where u.company_id = p.company_id and u.clock_serial = p.clock_serial
-                   and u.user_id = p.user_id)
-           group by p.clock_serial, p.user_id
-           order by p.clock_serial, p.user_id
+                 where u.company_id = n.company_id and u.clock_serial = n.clock_serial
+                   and u.user_id = n.user_id)
+           order by n.clock_serial, n.user_id
            limit $2"#,
         company.0,
         at_most

@@ -39,7 +39,7 @@ async fn gateway(test: &TestDb) -> Uuid {
 
 async fn store(test: &TestDb, gateway_id: Uuid, punch: &Punch) -> Result<bool, DbError> {
     let mut act = test.db.begin(&test.actor()).await?;
-    let is_new = ingest(&mut act, gateway_id, punch, None).await?;
+    let is_new = ingest(&mut act, Some(gateway_id), punch, None).await?;
     act.commit().await?;
     Ok(is_new)
 }

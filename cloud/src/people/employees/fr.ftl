@@ -20,3 +20,12 @@ act-employees-add = Employé ajouté
 act-employees-set-active = Présence d'un employé changée
 
 subject-employee = Employé
+employees-clock = Pointeuse
+employees-clock-none = pas de numéro
+employees-clock-number = Numéro à la pointeuse
+employees-clock-card = N° de carte
+employees-clock-save = Enregistrer
+employees-fault-number = Le numéro n'a que des chiffres ou des lettres sans accent, 23 au plus.
+employees-fault-number-taken = Une autre personne a déjà ce numéro.
+employees-fault-card = Le numéro de carte est un nombre de 1 à 4294967295, ou rien.
+act-employees-set-clock = Numéro de pointeuse d'un employé changé

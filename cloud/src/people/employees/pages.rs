@@ -29,6 +29,7 @@ pub fn routes() -> Vec<Route> {
         get("/employees", Access::Needs(EMPLOYEES_VIEW), list),
         post("/employees", Access::Needs(EMPLOYEES_MANAGE), add),
         post("/employees/{employee_id}/active", Access::Needs(EMPLOYEES_MANAGE), set_active),
+        post("/employees/{employee_id}/clock", Access::Needs(EMPLOYEES_MANAGE), set_clock),
     ]
 }
 
@@ -119,6 +120,48 @@ async fn set_active(request: Request) -> Result<Response> {
         request.app().db.begin_once::<_, ()>(&actor, key, "employees.set_active", &input).await?;
     if let Begun::Fresh(mut act) = begun {
         if !service::set_active(&mut act, employee_id, form.active).await? {
+            return Err(Error::NotFound);
+        }
+        act.commit_with(&()).await?;
+    }
+    Ok(Response::see_other("/employees"))
+}
+
+/// Both as typed; empty: none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct ClockForm {
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    card: String,
+}
+
+async fn set_clock(request: Request) -> Result<Response> {
+    let form: ClockForm = request.form()?;
+    let employee_id: Uuid = request.param("employee_id")?;
+    let number_fault = || Error::field("number", Message::new("employees-fault-number"));
+    let number = Some(form.number.trim()).filter(|number| !number.is_empty());
+    let card = match form.card.trim() {
+        "" => None,
+        card => match card.parse::<u32>() {
+            Ok(card) if card > 0 => Some(i64::from(card)),
+            _ => return Err(Error::field("card", Message::new("employees-fault-card"))),
+        },
+    };
+    let (actor, key) = (request.actor()?, request.idempotency_key()?);
+    let input = (employee_id, &form);
+    let begun =
+        request.app().db.begin_once::<_, ()>(&actor, key, "employees.set_clock", &input).await?;
+    if let Begun::Fresh(mut act) = begun {
+        let found = service::set_clock(&mut act, employee_id, number, card).await;
+        let found = found.map_err(|error| match error.constraint() {
+            Some("employee_clock_number_form") => number_fault(),
+            Some("employee_clock_number_unique") => {
+                Error::field("number", Message::new("employees-fault-number-taken"))
+            }
+            _ => error.into(),
+        })?;
+        if !found {
             return Err(Error::NotFound);
         }
         act.commit_with(&()).await?;

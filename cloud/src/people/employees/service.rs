@@ -15,6 +15,8 @@ pub async fn add(act: &mut Act, name: &str, job: &str) -> Result<Uuid, DbError> 
         name: name.trim().to_owned(),
         job: job.trim().to_owned(),
         active: true,
+        clock_user_id: None,
+        card: None,
     };
     let company = act.company();
     sql::insert(act.connection(), company, &employee).await?;
@@ -30,6 +32,24 @@ pub async fn set_active(act: &mut Act, employee_id: Uuid, active: bool) -> Resul
     if found {
         let details = serde_json::json!({ "active": active });
         act.audit("employees.set_active", "employee", &employee_id.to_string(), details).await?;
+    }
+    Ok(found)
+}
+
+/// Says which number and card somebody has on the clocks. False when there is nobody of that
+/// id. Fails by `employee_clock_number_unique` when the number is somebody else's.
+pub async fn set_clock(
+    act: &mut Act,
+    employee_id: Uuid,
+    clock_user_id: Option<&str>,
+    card: Option<i64>,
+) -> Result<bool, DbError> {
+    let company = act.company();
+    let found = sql::set_clock(act.connection(), company, employee_id, clock_user_id, card).await?;
+    if found {
+        let details =
+            serde_json::json!({ "clock_user_id": clock_user_id, "has_card": card.is_some() });
+        act.audit("employees.set_clock", "employee", &employee_id.to_string(), details).await?;
     }
     Ok(found)
 }

@@ -12,6 +12,9 @@ pub struct Employee {
     pub name: String,
     pub job: String,
     pub active: bool,
+    /// The number they have on the clocks.
+    pub clock_user_id: Option<String>,
+    pub card: Option<i64>,
 }
 
 pub(super) async fn insert(
@@ -31,6 +34,27 @@ pub(super) async fn insert(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Says who somebody is on the clocks. False when there is nobody of that id.
+pub(super) async fn set_clock(
+    connection: &mut PgConnection,
+    company: CompanyId,
+    employee_id: Uuid,
+    clock_user_id: Option<&str>,
+    card: Option<i64>,
+) -> Result<bool, DbError> {
+    let done = sqlx::query!(
+        "update employees set clock_user_id = $3, card = $4
+         where company_id = $1 and employee_id = $2",
+        company.0,
+        employee_id,
+        clock_user_id,
+        card
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub(super) async fn set_active(
@@ -59,7 +83,7 @@ pub(super) async fn page(
 ) -> Result<Vec<Employee>, DbError> {
     let rows = sqlx::query_as!(
         Employee,
-        "select employee_id, name, job, active from employees
+        "select employee_id, name, job, active, clock_user_id, card from employees
          where company_id = $1 and name > $2
          order by name
          limit $3",
@@ -79,7 +103,7 @@ pub(super) async fn active(
 ) -> Result<Vec<Employee>, DbError> {
     let rows = sqlx::query_as!(
         Employee,
-        "select employee_id, name, job, active from employees
+        "select employee_id, name, job, active, clock_user_id, card from employees
          where company_id = $1 and active
          order by name
          limit $2",

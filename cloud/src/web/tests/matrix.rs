@@ -17,10 +17,17 @@ const PUBLIC: &[&str] = &[
     "POST /gateway/enrol",
     "POST /gateway/rotate",
     "POST /gateway/rotate/challenge",
+    // Clocks: by their number, and by a key where one is agreed.
+    "GET /iclock/{*rest}",
+    "POST /iclock/{*rest}",
 ];
 /// Of them, what machines call: no form, so no token.
-const MACHINES: &[&str] =
-    &["POST /gateway/enrol", "POST /gateway/rotate", "POST /gateway/rotate/challenge"];
+const MACHINES: &[&str] = &[
+    "POST /gateway/enrol",
+    "POST /gateway/rotate",
+    "POST /gateway/rotate/challenge",
+    "POST /iclock/{*rest}",
+];
 
 /// The path with an id that exists nowhere in place of each parameter.
 fn filled(path: &str) -> String {
