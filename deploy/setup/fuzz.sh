@@ -21,9 +21,9 @@ corpus=$CARGO_TARGET_DIR/corpus
 artifacts=$PWD/artifacts
 export FUZZ_SEEDS=$corpus/seeds
 
-declare -A longest=([wire]=70000 [clock]=8192 [printer]=70000 [journal]=4096 [doors]=4096)
+declare -A longest=([wire]=70000 [clock]=8192 [printer]=70000 [journal]=4096 [doors]=4096 [push]=8192)
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(wire journal clock printer doors)
+[ ${#targets[@]} -gt 0 ] || targets=(wire journal clock printer doors push)
 
 run() {
     local target=$1 log=$CARGO_TARGET_DIR/$1.log

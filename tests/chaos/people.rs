@@ -90,9 +90,9 @@ async fn punch(clocks: Vec<fournil_tests::clock_sim::Finger>, over: Arc<AtomicBo
 
 /// A cashier who asks again, with the same ticket, until the sale is confirmed.
 async fn sell(mut till: Till, over: Arc<AtomicBool>) -> Vec<String> {
-    let good = till.plenty().expect("goods");
     let mut codes = Vec::new();
     while !over.load(Ordering::SeqCst) {
+        let good = till.plenty().expect("goods");
         let sale = till.sale_of_one(Uuid::now_v7(), &good);
         let began = Instant::now();
         let code = loop {

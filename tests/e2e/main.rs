@@ -18,6 +18,7 @@ mod escpos;
 mod identity;
 mod journey;
 mod printer;
+mod push;
 mod pyzk;
 mod soak;
 mod stranger;

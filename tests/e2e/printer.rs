@@ -72,7 +72,9 @@ impl Shop {
                     {
                         let _ = done.send(Err(RecordError::NotWaiting(command_id)));
                     }
-                    Request::Record { done, .. } => drop(done.send(Ok(()))),
+                    Request::Record { done, .. } | Request::Confirmed { done } => {
+                        drop(done.send(Ok(())));
+                    }
                     Request::Begin { command_id, attempt, done, .. } => {
                         log.send_modify(|log| log.push(Written::Begin(command_id, attempt)));
                         let _ = done.send(Ok(()));

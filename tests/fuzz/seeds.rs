@@ -10,6 +10,7 @@ pub(crate) fn write_all(into: &Path) -> Result<(), Box<dyn Error>> {
     golden(&here.join("../../protocol/golden"), into)?;
     clock(&here.join("../vectors/zkteco.json"), into)?;
     doors(into)?;
+    push(into)?;
     Ok(())
 }
 
@@ -40,6 +41,21 @@ fn clock(file: &Path, into: &Path) -> Result<(), Box<dyn Error>> {
         let mut bytes = vec![16, 1, 0, 0, 0];
         bytes.extend_from_slice(&hex(text)?);
         write(into, "clock", name, &bytes)?;
+    }
+    Ok(())
+}
+
+/// A line of each table.
+fn push(into: &Path) -> Result<(), Box<dyn Error>> {
+    let lines: [(&str, &str); 5] = [
+        ("attlog", "1001\t2026-11-23 08:01:02\t0\t15\t\t0\t0\n"),
+        ("oplog", "OPLOG 21\t0\t2026-11-23 08:00:00\t0\t0\t0\t0\n"),
+        ("user", "USER PIN=7\tName=Amine\tPri=0\tPasswd=\tCard=[15CD5B07]\tGrp=1\n"),
+        ("results", "ID=1&Return=0&CMD=DATA\nID=2&Return=-1002&CMD=INFO\n"),
+        ("query", "SN=CKUL18&table=ATTLOG&Stamp=42&pushcommkey=s%20e"),
+    ];
+    for (name, line) in lines {
+        write(into, "push", name, line.as_bytes())?;
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ use fournil_tests::simulation::{self, Base, Outcome, Tally};
 const SCHEDULES_DEFAULT: u64 = 300;
 /// A schedule is its seed: every so many are run twice and compared.
 const TWICE_EVERY: u64 = 50;
+/// A long run says now and then where it is.
+const TOLD_EVERY: u64 = 500;
 /// How long one schedule may take of real time, on a busy machine.
 const SCHEDULE_MAX: Duration = Duration::from_mins(1);
 /// Failing seeds told before the rest is left.
@@ -130,6 +132,9 @@ impl Run {
                 Ok(outcome) => {
                     let mut total = lock(&self.total);
                     *total = total.plus(&outcome.tally);
+                    if seed.is_multiple_of(TOLD_EVERY) {
+                        println!("simulation: seed {seed}, {} faults so far", total.faults);
+                    }
                 }
                 Err(error) => {
                     eprintln!("seed {seed}: {error:#}");

@@ -95,6 +95,31 @@ async fn a_punch_while_the_log_is_read_is_recorded_at_once_and_once() {
 }
 
 #[tokio::test]
+async fn a_punch_during_the_first_reading_comes_after_those_made_while_nobody_listened() {
+    let profile = Profile { punches: 3000, packet_bytes: 1008, ..Profile::default() };
+    let sim = ClockSim::start(profile).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut shop = open_shop_with(config(&sim), Some(store(folder.path())));
+    shop.punches(3000).await;
+    shop.prove_live(&sim).await;
+    shop.read_now().await;
+    shop.stop.cancel();
+    shop.part.await.unwrap();
+    for user in ["1", "2", "3"] {
+        sim.punch(user, 0).unwrap();
+    }
+    sim.set_faults(&[Fault::EventBetween.into()]);
+    let tables = sim.counters().tables;
+    let mut shop = open_shop_with(config(&sim), Some(store(folder.path())));
+    timeout(PATIENCE, sim.until(|counters| counters.tables == tables + 2)).await.unwrap();
+    sim.punch("4", 0).unwrap();
+    let users: Vec<String> = shop.punches(4).await.into_iter().map(|punch| punch.user_id).collect();
+    assert_eq!(users, ["1", "2", "3", "4"]);
+    sim.set_faults(&[]);
+    assert_eq!(shop.read_now().await.detail, "0 new punches");
+}
+
+#[tokio::test]
 async fn punches_made_while_nobody_listened_are_found_in_the_log() {
     let sim = ClockSim::start(Profile::default()).await.unwrap();
     let mut config = config(&sim);

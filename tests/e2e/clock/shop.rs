@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_gateway::clock::{ClockConfig, ClockPart, PunchStore};
-use fournil_gateway::seam::{Job, RecordError, Recorder, Request, recorder};
+use fournil_gateway::clock::{ClockConfig, ClockPart, PunchStore, Surroundings};
+use fournil_gateway::seam::{CloudOffset, Job, RecordError, Recorder, Request, recorder};
 use fournil_protocol::command::{Body as CommandBody, Command, ReadClock};
 use fournil_protocol::event::{
-    Body, CommandReport, CommandState, DeviceHealth, Notice, Punch, PunchSource,
+    Body, ClockOperation, ClockState, ClockUsers, CommandReport, CommandState, DeviceHealth,
+    Notice, Punch, PunchSource,
 };
 use fournil_tests::clock_sim::ClockSim;
 use tokio::sync::{mpsc, watch};
@@ -27,6 +28,11 @@ pub(super) struct Journal {
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
     reports: mpsc::UnboundedReceiver<(CommandState, CommandReport)>,
     pub(super) is_full: watch::Sender<bool>,
+    /// Facts that the cloud has not confirmed.
+    pub(super) unconfirmed: watch::Sender<u64>,
+    pub(super) state: watch::Receiver<ClockState>,
+    pub(super) users: mpsc::UnboundedReceiver<ClockUsers>,
+    pub(super) operations: mpsc::UnboundedReceiver<ClockOperation>,
 }
 
 fn journal() -> Journal {
@@ -35,6 +41,10 @@ fn journal() -> Journal {
     let (notice_to, notices) = mpsc::unbounded_channel();
     let (report_to, reports) = mpsc::unbounded_channel();
     let (is_full, fullness) = watch::channel(false);
+    let (unconfirmed_to, unconfirmed) = watch::channel(0);
+    let (state_to, state) = watch::channel(ClockState::default());
+    let (users_to, users) = mpsc::unbounded_channel();
+    let (operation_to, operations) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
             let answer =
@@ -45,6 +55,9 @@ fn journal() -> Journal {
                         match body {
                             Body::Punch(punch) => drop(punch_to.send(punch)),
                             Body::Notice(notice) => drop(notice_to.send(notice)),
+                            Body::ClockState(state) => drop(state_to.send_replace(state)),
+                            Body::ClockUsers(users) => drop(users_to.send(users)),
+                            Body::ClockOperation(line) => drop(operation_to.send(line)),
                             other => panic!("{other:?}"),
                         }
                     }
@@ -62,11 +75,20 @@ fn journal() -> Journal {
                     let _ = report_to.send((report.state(), report));
                     done
                 }
+                Request::Confirmed { done } => {
+                    let open = *unconfirmed.borrow();
+                    let _ = done.send(match (answer, open) {
+                        (Ok(()), 1..) => Err(RecordError::Unconfirmed(open)),
+                        (answer, _) => answer,
+                    });
+                    continue;
+                }
             };
             let _ = done.send(answer);
         }
     });
-    Journal { recorder, punches, notices, reports, is_full }
+    let unconfirmed = unconfirmed_to;
+    Journal { recorder, punches, notices, reports, is_full, unconfirmed, state, users, operations }
 }
 
 /// A running part with everything around it.
@@ -90,6 +112,10 @@ pub(super) fn open_shop(config: ClockConfig) -> Shop {
 }
 
 pub(super) fn open_shop_with(config: ClockConfig, store: Option<PunchStore>) -> Shop {
+    open_shop_in(config, Surroundings { store, cloud_offset: CloudOffset::known(0) })
+}
+
+pub(super) fn open_shop_in(config: ClockConfig, around: Surroundings) -> Shop {
     let journal = journal();
     let (jobs, taken) = mpsc::channel(8);
     let (health_to, health) = watch::channel(DeviceHealth::default());
@@ -97,7 +123,7 @@ pub(super) fn open_shop_with(config: ClockConfig, store: Option<PunchStore>) -> 
     let recorder = journal.recorder.clone();
     let until = stop.clone();
     let part = tokio::spawn(async move {
-        ClockPart::run_with(config, brisk(), recorder, taken, health_to, store, until)
+        ClockPart::run_with(config, brisk(), recorder, taken, health_to, around, until)
             .await
             .unwrap();
     });
@@ -140,13 +166,21 @@ impl Shop {
     }
 
     pub(super) async fn read_now(&mut self) -> CommandReport {
-        let command = Command { body: Some(CommandBody::ReadClock(ReadClock {})), ..default() };
+        let command =
+            Command { body: Some(CommandBody::ReadClock(ReadClock::default())), ..default() };
         self.run(command).await
     }
 
     /// Sends a command and waits for its end; a reading must have begun first.
     pub(super) async fn run(&mut self, command: Command) -> CommandReport {
-        let is_reading = matches!(command.body, Some(CommandBody::ReadClock(_)));
+        let is_begun = matches!(
+            command.body,
+            Some(
+                CommandBody::ReadClock(_)
+                    | CommandBody::SetClockTime(_)
+                    | CommandBody::WriteClockUsers(_)
+            )
+        );
         let id = Uuid::now_v7();
         self.jobs.send(Job { id, command, interrupted_attempt: Some(1) }).await.unwrap();
         let mut states = Vec::new();
@@ -156,7 +190,29 @@ impl Shop {
             assert_eq!((report.command_id.as_slice(), report.attempt), (&id.as_bytes()[..], 2));
             states.push(state);
             if state != CommandState::Started {
-                assert_eq!(states[0] == CommandState::Started, is_reading);
+                assert_eq!(states[0] == CommandState::Started, is_begun);
+                return report;
+            }
+        }
+    }
+
+    /// As [`Shop::run`] for what may happen once at most: nothing was begun before.
+    pub(super) async fn run_once(&mut self, command: Command) -> CommandReport {
+        self.end_of(command, None).await
+    }
+
+    /// As [`Shop::run_once`] for what had begun when the daemon stopped.
+    pub(super) async fn run_interrupted(&mut self, command: Command) -> CommandReport {
+        self.end_of(command, Some(1)).await
+    }
+
+    async fn end_of(&mut self, command: Command, interrupted: Option<u32>) -> CommandReport {
+        let id = Uuid::now_v7();
+        self.jobs.send(Job { id, command, interrupted_attempt: interrupted }).await.unwrap();
+        loop {
+            let next = timeout(PATIENCE, self.journal.reports.recv()).await;
+            let (state, report) = next.expect("a report").unwrap();
+            if state != CommandState::Started {
                 return report;
             }
         }

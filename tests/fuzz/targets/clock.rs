@@ -5,8 +5,8 @@
 
 use chrono::DateTime;
 use fournil_gateway::clock::layout::{
-    AttendanceLayout, ClockTime, LayoutChoice, LogFacts, Sizes, UserTable, UsersLayout,
-    choose_layout, choose_users_layout, decode_punch_event, number_occurrences,
+    AttendanceLayout, Calendar as _, ClockTime, LayoutChoice, LogFacts, Sizes, UserTable,
+    UsersLayout, choose_layout, choose_users_layout, decode_punch_event, number_occurrences,
 };
 use fournil_gateway::clock::wire::{Frame, FrameReader, WireError};
 use libfuzzer_sys::fuzz_target;
@@ -44,7 +44,9 @@ fn stream(heard: &Heard<'_>) {
         reader.push(piece);
         loop {
             match reader.next_frame() {
-                Ok(Some(frame)) => assert_eq!(Frame::decode_payload(&frame.encode_payload()), Ok(frame)),
+                Ok(Some(frame)) => {
+                    assert_eq!(Frame::decode_payload(&frame.encode_payload()), Ok(frame))
+                }
                 Ok(None) => break,
                 Err(WireError::Checksum { .. }) => {}
                 Err(_) => return,

@@ -6,7 +6,9 @@
 use fournil_cloud::gateways::enrol::checked;
 use fournil_cloud::web::upgrade::asks_for_tunnel;
 use fournil_gateway::app::status::Status;
-use fournil_protocol::enrol::{CODE_LETTERS, EnrolAnswer, EnrolRefusal, EnrolRequest, normalise_code};
+use fournil_protocol::enrol::{
+    CODE_LETTERS, EnrolAnswer, EnrolRefusal, EnrolRequest, normalise_code,
+};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 

@@ -61,7 +61,11 @@ fn append(folder: &Path, code: &str) -> Option<u64> {
 }
 
 fn config() -> JournalConfig {
-    JournalConfig { segment_bytes: 256 * 1024, reserve_bytes: 512 * 1024, ..JournalConfig::default() }
+    JournalConfig {
+        segment_bytes: 256 * 1024,
+        reserve_bytes: 512 * 1024,
+        ..JournalConfig::default()
+    }
 }
 
 fn folder() -> std::io::Result<TempDir> {

@@ -6,11 +6,12 @@
 //! the buffer first.
 
 use chrono::{NaiveDateTime, TimeDelta};
-use fournil_gateway::clock::layout::{AttendanceLayout, ClockTime};
+use fournil_gateway::clock::layout::{AttendanceLayout, Calendar as _, ClockTime};
 use fournil_gateway::clock::wire::{EVENT_PUNCH, Frame, code, scramble_comm_key, u16_at, u32_at};
 
 use super::fault::{Fault, Faults};
 use super::store::{SimPunch, Store, event_data};
+use super::write::{LOG_CLEARED, PIN_WIDTH, TIME_SET};
 
 /// Up to here a table comes at once, without the buffer.
 const DIRECT_BYTES_MAX: usize = 1024;
@@ -129,6 +130,10 @@ impl Device {
         &self.serial
     }
 
+    pub(super) fn shift(&mut self, by: TimeDelta) {
+        self.offset += by;
+    }
+
     pub(super) fn time(&self, now: NaiveDateTime) -> NaiveDateTime {
         now + self.offset
     }
@@ -211,7 +216,9 @@ impl Device {
             }
             code::BUFFER_PREPARE => self.prepare(visitor, request),
             code::BUFFER_READ => self.read_buffer(visitor, request),
-            code::USERS_READ | code::LOG_READ => self.read_plain(visitor, request),
+            code::USERS_READ | code::LOG_READ | code::OPERATIONS_READ => {
+                self.read_plain(visitor, request)
+            }
             code::EXIT => {
                 self.counters.exits += 1;
                 self.leave(visitor);
@@ -290,6 +297,7 @@ impl Device {
                     && let Some(time) = ClockTime::decode(encoded).to_naive()
                 {
                     self.offset = time - now;
+                    self.note(TIME_SET, 0, now);
                 }
                 ok(Vec::new())
             }
@@ -306,14 +314,19 @@ impl Device {
             // Cancel, verify, refresh, option writes: taken and without effect here.
             60 | 62 | 1013 | 1014 | 12 => ok(Vec::new()),
             // Length of the user ids.
-            69 => ok(vec![9]),
+            code::PIN_WIDTH => ok(vec![u8::try_from(PIN_WIDTH).unwrap_or(u8::MAX)]),
+            code::USER_WRITE => {
+                let is_taken = self.write_user(&request.data, now);
+                Some((if is_taken { code::ACK_OK } else { code::ACK_ERROR }, Vec::new()))
+            }
             // Clearing really clears: a client that sends it shall be found out.
             14 | 15 => {
                 self.counters.destructive += 1;
                 let cleared = self.store.clear_punches();
+                self.note(LOG_CLEARED, 0, now);
                 Some((if cleared.is_ok() { code::ACK_OK } else { code::ACK_ERROR }, Vec::new()))
             }
-            8 | 10 | 18..=20 | 32 | 33 | 110 | 134 | 1004 | 1005 => {
+            10 | 18..=20 | 32 | 33 | 110 | 134 | 1004 | 1005 => {
                 self.counters.destructive += 1;
                 Some((code::ACK_ERROR, Vec::new()))
             }
@@ -361,6 +374,7 @@ impl Device {
         fields[4] = users;
         fields[6] = users;
         fields[8] = records;
+        fields[10] = count(self.store.operations.len());
         fields[12] = 1;
         fields[14..17].copy_from_slice(&[500, 500, RECORDS_CAPACITY]);
         fields[17] = 500_u32.saturating_sub(users);
@@ -373,6 +387,7 @@ impl Device {
         let records = match command {
             code::USERS_READ => self.store.users_table(),
             code::LOG_READ => self.store.log(self.layout),
+            code::OPERATIONS_READ => self.store.operations_table(),
             _ => return None,
         };
         self.counters.tables += 1;

@@ -12,6 +12,7 @@ mod link;
 mod page;
 mod push;
 mod store;
+mod write;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use device::{Counters, PunchError};
 pub use fault::{Fault, FaultSpec};
 pub use store::{SimPunch, SimUser};
+pub use write::SimOperation;
 
 use device::{Build, Device, Visitor};
 use fault::Faults;
@@ -290,6 +292,24 @@ impl ClockSim {
     /// The log, oldest first.
     pub fn punches(&self) -> Vec<SimPunch> {
         lock(&self.shared.device).store.punches.clone()
+    }
+
+    /// What was done to the clock, oldest first.
+    pub fn operations(&self) -> Vec<SimOperation> {
+        lock(&self.shared.device).store.operations.clone()
+    }
+
+    /// Moves the clock's own time.
+    pub fn shift(&self, by: chrono::TimeDelta) {
+        lock(&self.shared.device).shift(by);
+    }
+
+    /// Changes a user at the clock's keypad.
+    pub fn rename(&self, user_id: &str, name: &str) {
+        let mut device = lock(&self.shared.device);
+        if let Some(user) = device.store.users.iter_mut().find(|user| user.user_id == user_id) {
+            name.clone_into(&mut user.name);
+        }
     }
 
     pub fn users(&self) -> Vec<SimUser> {

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
-use fournil_gateway::clock::layout::{AttendanceLayout, ClockTime};
+use fournil_gateway::clock::layout::{AttendanceLayout, Calendar as _, ClockTime};
 use serde::{Deserialize, Serialize};
+
+use super::write::SimOperation;
 
 const NAMES: [&str; 20] = [
     "Amine Bensaïd",
@@ -67,6 +69,8 @@ impl SimPunch {
 pub(super) struct Store {
     pub(super) users: Vec<SimUser>,
     pub(super) punches: Vec<SimPunch>,
+    #[serde(default)]
+    pub(super) operations: Vec<SimOperation>,
     #[serde(skip)]
     file: Option<PathBuf>,
 }
@@ -88,7 +92,7 @@ impl Store {
             })
             .collect();
         made.sort_by_key(|punch| punch.encoded_time);
-        Store { users, punches: made, file: None }
+        Store { users, punches: made, operations: Vec::new(), file: None }
     }
 
     /// Takes up the state of the file if there is one, else this one from now on.
@@ -119,7 +123,7 @@ impl Store {
         self.save()
     }
 
-    fn save(&self) -> anyhow::Result<()> {
+    pub(super) fn save(&self) -> anyhow::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let new = file.with_extension("new");
         let text = serde_json::to_vec(self)?;
@@ -131,6 +135,11 @@ impl Store {
     /// The user table as the clock sends it, records of 72 bytes.
     pub(super) fn users_table(&self) -> Vec<u8> {
         self.users.iter().flat_map(user_record).collect()
+    }
+
+    /// What was done to the clock, as it sends it.
+    pub(super) fn operations_table(&self) -> Vec<u8> {
+        self.operations.iter().flat_map(SimOperation::record).collect()
     }
 
     /// The log as the clock sends it.

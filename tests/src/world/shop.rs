@@ -21,8 +21,8 @@ use crate::printer_sim::{self, PrinterSim};
 
 /// How long a process may take to come up on a busy machine.
 pub const PATIENCE: Duration = Duration::from_mins(1);
-/// What the simulated clocks are asked with.
-pub const COMM_KEY: u32 = 1234;
+/// What the simulated clocks are asked with: long enough to be nothing else where it is looked for.
+pub const COMM_KEY: u32 = 271_828_182;
 const TEMPLATE_LOCK: i64 = 7_346_120_514;
 
 /// Who may sign in, as the demonstration's data makes them.

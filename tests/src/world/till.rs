@@ -1,7 +1,9 @@
 //! A cashier without a screen: reads the till's page, sells through the same route the
 //! page's script uses.
 
-use anyhow::{Context, bail};
+use std::collections::HashMap;
+
+use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -14,6 +16,8 @@ pub struct Till {
     csrf: String,
     session: String,
     goods: Vec<Good>,
+    /// How often each product was sold here.
+    sold: HashMap<String, i64>,
 }
 
 /// A product in the grid.
@@ -49,14 +53,19 @@ impl Till {
         if goods.is_empty() {
             bail!("the till shows no goods: {body}");
         }
-        Ok(Self { browser, csrf, session, goods })
+        Ok(Self { browser, csrf, session, goods, sold: HashMap::new() })
     }
 
-    /// A product of which plenty is there.
+    /// The product of which most is left, what was sold here taken off.
     pub fn plenty(&self) -> anyhow::Result<Good> {
         let whole = |text: &str| text.split('.').next().and_then(|n| n.parse::<i64>().ok());
-        let stock = |good: &&Good| whole(&good.available).unwrap_or(0);
-        self.goods.iter().max_by_key(stock).cloned().context("no goods")
+        let left = |good: &Good| {
+            let sold = self.sold.get(&good.product_id).copied().unwrap_or(0);
+            whole(&good.available).unwrap_or(0) - sold
+        };
+        let most = self.goods.iter().max_by_key(|good| left(good)).context("no goods")?;
+        ensure!(left(most) > 0, "everything is sold out");
+        Ok(most.clone())
     }
 
     /// The body of a sale of one piece, with the ticket's own id.
@@ -71,7 +80,12 @@ impl Till {
 
     /// Asks for a sale; asking again with the same body is the same sale.
     pub async fn sell(&mut self, sale: &Value) -> anyhow::Result<Answer> {
-        self.browser.post_json("/till/sell", &self.csrf, sale).await
+        let answer = self.browser.post_json("/till/sell", &self.csrf, sale).await?;
+        // A sale asked for twice counts twice here: less is left than there is, never more.
+        if let (200, Some(sold)) = (answer.status, sale["lines"][0]["product_id"].as_str()) {
+            *self.sold.entry(sold.to_owned()).or_default() += 1;
+        }
+        Ok(answer)
     }
 }
 
