@@ -25,9 +25,10 @@ mkdir -p "$FOURNIL_STATE"
 start() {
     local began=$SECONDS
     : >"$out"
-    # With job control the script gets the signals of a terminal, which shells ignore in the background.
+    # With job control the script gets the signals of a terminal, which shells ignore in the
+    # background; and where whoever runs this already ignored them, they count again.
     set -m
-    deploy/demo/demo.sh run >"$out" 2>&1 &
+    env --default-signal=INT deploy/demo/demo.sh run >"$out" 2>&1 &
     demo=$!
     set +m
     until grep -q 'Fournil tourne' "$out"; do

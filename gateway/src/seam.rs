@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fournil_protocol::command::Command;
-use fournil_protocol::event::{Body, CommandReport};
+use fournil_protocol::event::{Body, CommandReport, CommandState, Evidence};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -27,6 +27,34 @@ pub struct Job {
     /// The attempt the journal saw begin before the daemon stopped, if it saw no end:
     /// whether that attempt happened is not known.
     pub interrupted_attempt: Option<u32>,
+}
+
+impl Job {
+    /// Which attempt the next one is, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.interrupted_attempt.unwrap_or_default().saturating_add(1)
+    }
+
+    /// How this attempt ended on a device whose effects leave no proof.
+    #[must_use]
+    pub fn report(
+        &self,
+        device: &str,
+        state: CommandState,
+        reason: &str,
+        detail: &str,
+    ) -> CommandReport {
+        CommandReport {
+            command_id: Uuid::as_bytes(&self.id).to_vec(),
+            state: state.into(),
+            evidence: Evidence::None.into(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+            attempt: self.attempt(),
+            device: device.to_owned(),
+        }
+    }
 }
 
 /// Cloud time minus wall time, for whoever checks a deadline. Unknown until the cloud has

@@ -170,7 +170,8 @@ pub enum ClockLink {
 }
 
 /// A part of a clock's table of users, told when the table has changed. The table is known
-/// once all its parts are; a table read later replaces it.
+/// once all its parts are; a table read later replaces it. Or some users that a clock told by
+/// itself, beside which the others stay as they were.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct ClockUsers {
     #[prost(string, tag = "1")]
@@ -185,6 +186,9 @@ pub struct ClockUsers {
     pub parts: u32,
     #[prost(message, repeated, tag = "5")]
     pub users: Vec<ClockUser>,
+    /// Not the table: only these were told.
+    #[prost(bool, tag = "6")]
+    pub is_partial: bool,
 }
 
 /// Somebody a clock knows. Never a password, never a biometric template.

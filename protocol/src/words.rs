@@ -42,6 +42,10 @@ words! {
     NOT_A_CLOCK = "not-a-clock";
     /// It shows a day that is far from today: its battery is flat, or somebody set it.
     CLOCK_TIME_LOST = "clock-time-lost";
+    /// It calls by itself, and has not for a while.
+    CLOCK_SILENT = "clock-silent";
+    /// The gateway cannot listen where clocks call.
+    PUSH_NOT_LISTENING = "push-not-listening";
 
     // Why a command ended.
     /// It was too late before the first byte.
@@ -59,6 +63,10 @@ words! {
     TRUE_TIME_UNKNOWN = "true-time-unknown";
     /// The clock did not do what it was told.
     CLOCK_REFUSES = "clock-refuses";
+    /// The clock calls by itself and is not read over its own port: it cannot be told this.
+    CLOCK_ONLY_CALLS = "clock-only-calls";
+    /// The clock did not call, or not answer, in time.
+    CLOCK_NO_ANSWER = "clock-no-answer";
     /// The clock's table of users cannot be read.
     USERS_UNREADABLE = "users-unreadable";
     /// Not every user was written; the detail says which and why.
@@ -108,6 +116,8 @@ words! {
     CLOCK_PROFILE_CHANGED = "clock-profile-changed";
     CLOCK_TIME_SET = "clock-time-set";
     CLOCK_LOG_CLEARED = "clock-log-cleared";
+    /// A clock calls that the configuration does not know.
+    CLOCK_UNKNOWN_CALLS = "clock-unknown-calls";
 }
 
 /// What is odd about a punch that is kept all the same.

@@ -1,9 +1,10 @@
-//! A clock that calls the cloud by itself, through real processes: with a gateway that reads the
-//! same clock, and with the cloud killed meanwhile, each punch is one row.
+//! Clocks that call by themselves, through real processes: the cloud with a gateway that reads
+//! the same clock and the cloud killed meanwhile, and the gateway while the cloud is away. Each
+//! punch is one row.
 
 use std::net::SocketAddr;
 
-use fournil_tests::clock_sim::{ClockSim, Profile};
+use fournil_tests::clock_sim::{ClockSim, Profile, PushTo};
 use fournil_tests::world::daemon::Daemon;
 use fournil_tests::world::shop::{
     COMM_KEY, PATIENCE, Shop, cloud_spec, free_port, gateway_spec, write_cloud_config,
@@ -86,7 +87,7 @@ async fn a_clock_that_calls_and_is_read_has_each_punch_once_though_the_cloud_die
     assert!(off.num_seconds().abs() <= 5, "the clock sets itself by it: {off}");
 
     // The same clock calls, and a gateway reads it.
-    let push = Some(format!("http://{}", node.plain));
+    let push = Some(PushTo { url: format!("http://{}", node.plain), ..PushTo::default() });
     let profile = Profile { comm_key: COMM_KEY, punches: PUNCHES, push, ..Profile::default() };
     let clock = ClockSim::start(profile).await.unwrap();
     shop.until(
@@ -130,4 +131,91 @@ async fn a_clock_that_calls_and_is_read_has_each_punch_once_though_the_cloud_die
     assert_eq!(after - before, told, "each once");
     let page = shop.owner().await.unwrap().get("/clocks/push").await.unwrap();
     assert!(page.body.contains("Atelier") && page.body.contains(&serial), "{}", page.body);
+}
+
+/// On the page of the clock, which can be asked for them and not be changed.
+async fn ask_for_days(shop: &Shop, serial: &str) {
+    let mut owner = shop.owner().await.unwrap();
+    let page = format!("/clocks/one?serial={serial}");
+    let csrf = owner.hidden_field(&page, "csrf_token").await.unwrap();
+    let shown = owner.get(&page).await.unwrap();
+    assert!(!shown.body.contains("set-time"), "what it cannot do is not offered");
+    let key = uuid::Uuid::now_v7().to_string();
+    let fields = [
+        ("csrf_token", csrf.as_str()),
+        ("idempotency_key", &key),
+        ("serial", serial),
+        ("from", "2026-10-01"),
+        ("to", "2026-11-30"),
+    ];
+    let answer = owner.post("/clocks/reread", &fields).await.unwrap();
+    assert_eq!(answer.status, 303, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_clock_that_calls_the_gateway_is_heard_while_the_cloud_is_away() {
+    let mut shop = Shop::open().await.unwrap();
+    let listen = SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()));
+    let push = PushTo {
+        url: format!("http://{listen}"),
+        key: Some("sesame".to_owned()),
+        is_packing: true,
+    };
+    let serial = "SIM0000000002".to_owned();
+    let profile =
+        Profile { serial: serial.clone(), punches: 250, push: Some(push), ..Profile::default() };
+    let clock = ClockSim::start(profile).await.unwrap();
+
+    // Taken up while the daemon runs.
+    let config = shop.dir.path().join("gateway.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let section = format!(
+        "\n[push]\nlisten = \"{listen}\"\n[[push.clock]]\nname = \"atelier\"\n\
+         serial = \"{serial}\"\nkey = \"sesame\"\nallow_from = [\"127.0.0.0/8\"]\n"
+    );
+    std::fs::write(&config, text + &section).unwrap();
+    let pid = rustix::process::Pid::from_raw(shop.gateway.pid().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    shop.until(
+        "all punches were told",
+        "select count(*) = 250 as ok from punches
+         where clock_serial = 'SIM0000000002' and source = 'push'",
+    )
+    .await
+    .unwrap();
+
+    // With no cloud, what happens is in the journal, and comes when the cloud is back.
+    shop.cloud.kill().await.unwrap();
+    clock.punch("3", 0).unwrap();
+    shop.gateway.stop(PATIENCE).await.unwrap();
+    shop.gateway = Daemon::start(gateway_spec(shop.dir.path(), &["run"]).unwrap()).unwrap();
+    clock.punch("4", 1).unwrap();
+    shop.cloud = Daemon::start(cloud_spec(shop.dir.path(), &["serve"]).unwrap()).unwrap();
+    shop.until(
+        "both came",
+        "select count(*) = 252 as ok from punches where clock_serial = 'SIM0000000002'",
+    )
+    .await
+    .unwrap();
+
+    // What the clock is and whom it knows is told as well, and it can be asked again.
+    shop.until(
+        "the clock and its users were told",
+        "select exists (select from clocks where clock_serial = 'SIM0000000002' and link = 'push'
+                        and device = 'atelier' and model = 'FOURNIL-SIM')
+            and (select count(*) from clock_device_users
+                 where clock_serial = 'SIM0000000002') = 6 as ok",
+    )
+    .await
+    .unwrap();
+    ask_for_days(&shop, &serial).await;
+    shop.until(
+        "the days were told again",
+        "select exists (select from commands
+                        where device = 'atelier' and state = 'done') as ok",
+    )
+    .await
+    .unwrap();
+    let count = "select count(*) from punches where clock_serial = 'SIM0000000002'";
+    assert_eq!(shop.count(count).await.unwrap(), 252, "nothing is twice");
 }

@@ -87,6 +87,11 @@ fn clock_reason(reason: &str) -> Option<&'static str> {
         words::CLEAR_NOT_CONFIRMED => "gateways-reason-clear-not-confirmed",
         words::CLOCK_PROFILE_CHANGED => "gateways-reason-clock-profile-changed",
         words::CLOCK_TIME_SET => "gateways-reason-clock-time-set",
+        words::CLOCK_SILENT => "gateways-reason-clock-silent",
+        words::PUSH_NOT_LISTENING => "gateways-reason-push-not-listening",
+        words::CLOCK_ONLY_CALLS => "gateways-reason-clock-only-calls",
+        words::CLOCK_NO_ANSWER => "gateways-reason-clock-no-answer",
+        words::CLOCK_UNKNOWN_CALLS => "gateways-reason-clock-unknown-calls",
         words::CLOCK_LOG_CLEARED => "gateways-reason-clock-log-cleared",
         _ => return None,
     })

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::route::SeatName;
 use super::router::Attach;
+use crate::clock::push::{self, PushConfig};
 use crate::clock::{ClockConfig, ClockPart, PunchStore, Surroundings};
 use crate::config::Config;
 use crate::printer::{self, PrinterConfig};
@@ -32,52 +33,70 @@ pub(super) struct Shared {
     pub(super) store: PunchStore,
 }
 
-/// A device's section of the configuration.
+/// A section of the configuration that one part serves: a device, or all clocks that call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Section {
     Clock(ClockConfig),
+    Push(PushConfig),
     Printer(PrinterConfig),
 }
 
 impl Section {
+    /// What the part is called.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Clock(clock) => &clock.name,
+            Self::Push(_) => "push",
             Self::Printer(printer) => &printer.name,
+        }
+    }
+
+    /// Its devices.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Clock(clock) => vec![&clock.name],
+            Self::Push(push) => push.clocks.iter().map(|clock| clock.name.as_str()).collect(),
+            Self::Printer(printer) => vec![&printer.name],
         }
     }
 
     fn kind(&self) -> DeviceKind {
         match self {
-            Self::Clock(_) => DeviceKind::Clock,
+            Self::Clock(_) | Self::Push(_) => DeviceKind::Clock,
             Self::Printer(_) => DeviceKind::Printer,
         }
     }
 }
 
-/// A device that is served.
+/// A section that is served.
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) section: Section,
     pub(super) kept: Kept,
-    pub(super) health: watch::Receiver<DeviceHealth>,
+    /// Of each of its devices.
+    pub(super) health: Vec<watch::Receiver<DeviceHealth>>,
 }
 
-/// Every configured device.
+/// Every section with devices.
 pub(super) fn sections(config: &Config) -> Vec<Section> {
     let clocks = config.clocks.iter().cloned().map(Section::Clock);
-    clocks.chain(config.printers.iter().cloned().map(Section::Printer)).collect()
+    let push = config.push.iter().cloned().map(Section::Push);
+    let printers = config.printers.iter().cloned().map(Section::Printer);
+    clocks.chain(push).chain(printers).collect()
 }
 
 /// A place in the router for every configured device.
 pub(super) fn seats(config: &Config) -> Vec<SeatName> {
     let sections = sections(config);
-    let seat = |section: &Section| SeatName { name: section.name().into(), kind: section.kind() };
-    sections.iter().map(seat).collect()
+    let seats = sections.iter().flat_map(|section| {
+        let kind = section.kind();
+        section.names().into_iter().map(move |name| SeatName { name: name.to_owned(), kind })
+    });
+    seats.collect()
 }
 
 pub(super) fn roster(devices: &[Device]) -> Roster {
-    devices.iter().map(|device| device.health.clone()).collect()
+    devices.iter().flat_map(|device| device.health.iter().cloned()).collect()
 }
 
 /// Starts every device's part.
@@ -99,51 +118,67 @@ pub(super) fn start_one(
     shared: &Shared,
     after: &[CancellationToken],
 ) -> Device {
-    let (told, health) = watch::channel(unknown(section.name(), section.kind()));
+    let names = section.names();
+    let kind = section.kind();
+    let (tell, health): (Vec<_>, Vec<_>) =
+        names.iter().map(|name| watch::channel(unknown(name, kind))).unzip();
     let seat = Seated {
-        device: section.name().to_owned(),
+        devices: names.into_iter().zip(tell).map(|(name, tell)| (name.to_owned(), tell)).collect(),
         recorder: shared.recorder.clone(),
         attach: shared.attach.clone(),
         after: after.to_vec(),
     };
     let pulse = Pulse::new(FIRST_PROMISE);
     let name = section.name().to_owned();
-    let kept = match section.clone() {
+    let around = Surroundings {
+        store: Some(shared.store.clone()),
+        cloud_offset: shared.cloud_offset.clone(),
+    };
+    let served = section.clone();
+    let kept = supervisor.moving(name, pulse, move |stop| {
+        let (section, seat, around) = (served.clone(), seat.clone(), around.clone());
+        async move { serve(section, seat, around, stop).await }
+    });
+    Device { section, kept, health }
+}
+
+async fn serve(
+    section: Section,
+    seat: Seated,
+    around: Surroundings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some((recorder, places)) = seat.take(&stop).await? else { return Ok(()) };
+    let mut places = places.into_iter();
+    match section {
+        Section::Push(push) => {
+            let places = places.map(|(jobs, health)| push::Place { jobs, health }).collect();
+            push::run(push, recorder, places, around, stop).await;
+        }
         Section::Clock(clock) => {
-            let store = Some(shared.store.clone());
-            let around = Surroundings { store, cloud_offset: shared.cloud_offset.clone() };
-            supervisor.moving(name, pulse, move |stop| {
-                let (clock, seat, health) = (clock.clone(), seat.clone(), told.clone());
-                let around = around.clone();
-                async move {
-                    let Some((recorder, jobs)) = seat.take(&stop).await? else { return Ok(()) };
-                    Ok(ClockPart::run(clock, recorder, jobs, health, around, stop).await?)
-                }
-            })
+            let (jobs, health) = places.next().context("a clock has one place")?;
+            ClockPart::run(clock, recorder, jobs, health, around, stop).await?;
         }
         Section::Printer(printer) => {
-            let offset = shared.cloud_offset.clone();
-            supervisor.moving(name, pulse, move |stop| {
-                let (printer, seat, health) = (printer.clone(), seat.clone(), told.clone());
-                let offset = offset.clone();
-                async move {
-                    let Some((recorder, jobs)) = seat.take(&stop).await? else { return Ok(()) };
-                    Ok(printer::run(printer, recorder, jobs, health, offset, stop).await?)
-                }
-            })
+            let (jobs, health) = places.next().context("a printer has one place")?;
+            printer::run(printer, recorder, jobs, health, around.cloud_offset, stop).await?;
         }
-    };
-    Device { section, kept, health }
+    }
+    Ok(())
 }
 
 /// How a run of a part comes to its work.
 #[derive(Debug, Clone)]
 struct Seated {
-    device: String,
+    /// Its devices, and where their health is told.
+    devices: Vec<(String, watch::Sender<DeviceHealth>)>,
     recorder: WeakRecorder,
     attach: mpsc::Sender<Attach>,
     after: Vec<CancellationToken>,
 }
+
+/// Where a device's jobs arrive and its health is told.
+type Place = (mpsc::Receiver<Job>, watch::Sender<DeviceHealth>);
 
 impl Seated {
     /// Waits for its turn and tells the router where this run takes its jobs. `None` when it
@@ -151,7 +186,7 @@ impl Seated {
     async fn take(
         self,
         stop: &CancellationToken,
-    ) -> anyhow::Result<Option<(Recorder, mpsc::Receiver<Job>)>> {
+    ) -> anyhow::Result<Option<(Recorder, Vec<Place>)>> {
         for ended in &self.after {
             tokio::select! {
                 () = ended.cancelled() => {}
@@ -159,9 +194,13 @@ impl Seated {
             }
         }
         let recorder = self.recorder.upgrade().context("the journal is closed")?;
-        let (jobs, taken) = mpsc::channel(JOBS_MAX);
-        self.attach.send(Attach { device: self.device, jobs }).await?;
-        Ok(Some((recorder, taken)))
+        let mut places = Vec::new();
+        for (device, health) in self.devices {
+            let (jobs, taken) = mpsc::channel(JOBS_MAX);
+            self.attach.send(Attach { device, jobs }).await?;
+            places.push((taken, health));
+        }
+        Ok(Some((recorder, places)))
     }
 }
 

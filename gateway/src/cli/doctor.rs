@@ -138,7 +138,10 @@ async fn devices(
     held: Option<&crate::app::status::Status>,
     deadline: Instant,
 ) -> Vec<Finding> {
-    if config.clocks.is_empty() && config.printers.is_empty() {
+    let callers = config.push.iter().flat_map(|push| {
+        push.clocks.iter().map(|clock| clocks::examine_caller(push.listen, clock, held))
+    });
+    if config.clocks.is_empty() && config.push.is_none() && config.printers.is_empty() {
         return vec![Finding::new("devices", "none").with("file", config.file.display())];
     }
     let clocks = config.clocks.iter().map(|clock| {
@@ -151,10 +154,12 @@ async fn devices(
             looked.await.unwrap_or_else(|_| Finding::new("printer", "silent").of(&printer.name))
         }
     });
-    let (mut clocks, printers) = tokio::join!(
+    let (mut clocks, callers, printers) = tokio::join!(
         futures_util::future::join_all(clocks),
+        futures_util::future::join_all(callers),
         futures_util::future::join_all(printers)
     );
+    clocks.extend(callers);
     clocks.extend(printers);
     clocks
 }

@@ -79,3 +79,19 @@ clock-config-set-time = clock "{ $name }": set_time_beyond_s is { $seconds }; 0 
 clock-step-operations = reading the operation log
 clock-step-write-user = writing a user
 clock-step-clear-log = emptying the log
+
+## Clocks that call by themselves.
+
+push-config-empty = [push] names no clock: add [[push.clock]], or take the section out
+push-config-name = a clock that calls has no name: give each [[push.clock]] its own
+push-config-serial = clock "{ $name }": "{ $serial }" is no serial number of 6 to 32 letters and digits, as its menu shows it
+push-config-serial-twice = serial number { $serial } is written twice in [push]
+push-config-key = clock "{ $name }": key has 1 to 64 letters, digits or signs, without a space
+push-config-from = "{ $from }" is neither an address (192.168.1.201) nor a network (192.168.1.0/24)
+push-not-listening = clocks cannot call: { $listen } cannot be listened on ({ $why }); check that this machine has that address and that no other program has that port
+push-stranger = a clock with number { $serial } calls from { $from } and is not in [push] (or not from there): add it if it is yours; it keeps its punches
+push-key-refused = the clock calls with another key than that of its [[push.clock]]: enter the same on both sides
+push-silent = the clock has not called for { $minutes } min: check its power, its network, and the server's address in its menu
+push-only-calls = this clock calls by itself: it can tell its punches and users again, the rest is done at its keypad, or over its port with [[clock]]; it sets itself right with each call
+push-refused = the clock answered { $code }
+push-no-answer = the clock did not call, or not answer, in time: try again when it calls

@@ -79,3 +79,19 @@ clock-config-set-time = pointeuse « { $name } » : set_time_beyond_s vaut { $se
 clock-step-operations = lecture du journal des opérations
 clock-step-write-user = écriture d'un utilisateur
 clock-step-clear-log = vidage de la mémoire
+
+## Pointeuses qui appellent d'elles-mêmes.
+
+push-config-empty = [push] ne nomme aucune pointeuse : ajoutez [[push.clock]], ou ôtez la section
+push-config-name = une pointeuse qui appelle n'a pas de nom : donnez à chaque [[push.clock]] le sien
+push-config-serial = pointeuse « { $name } » : « { $serial } » n'est pas un numéro de série de 6 à 32 lettres et chiffres, tel que son menu le montre
+push-config-serial-twice = le numéro de série { $serial } est écrit deux fois dans [push]
+push-config-key = pointeuse « { $name } » : key a de 1 à 64 lettres, chiffres ou signes, sans espace
+push-config-from = « { $from } » n'est ni une adresse (192.168.1.201) ni un réseau (192.168.1.0/24)
+push-not-listening = les pointeuses ne peuvent pas appeler : { $listen } ne peut pas être écouté ({ $why }) ; vérifiez que cette machine a cette adresse et qu'aucun autre programme n'a ce port
+push-stranger = une pointeuse n° { $serial } appelle de { $from } et n'est pas dans [push] (ou pas à cette adresse) : si elle est à vous, ajoutez-la ; elle garde ses pointages
+push-key-refused = la pointeuse appelle avec une autre clé que celle de son [[push.clock]] : mettez la même des deux côtés
+push-silent = la pointeuse n'a pas appelé depuis { $minutes } min : vérifiez son courant, son réseau, et l'adresse du serveur dans son menu
+push-only-calls = cette pointeuse appelle d'elle-même : elle peut relire ses pointages et ses utilisateurs, le reste se fait à son clavier, ou par son port avec [[clock]] ; elle se met à l'heure à chaque appel
+push-refused = la pointeuse a répondu { $code }
+push-no-answer = la pointeuse n'a pas appelé ou pas répondu à temps : recommencez quand elle appelle

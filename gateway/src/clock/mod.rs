@@ -2,7 +2,8 @@
 //!
 //! `wire` and `layout` are pure: bytes to frames, bytes to records. `client` is one
 //! session with one clock. `poll` runs in the daemon and hands punches to the
-//! journal. `dump` reads a clock once, for the command line and for tests.
+//! journal. `dump` reads a clock once, for the command line and for tests. `push` hears
+//! clocks that call by themselves.
 //!
 //! The clock's log is the truth and live events are only fresher news of it: an event
 //! that cannot be matched with certainty starts a reading instead of a guess. Nothing
@@ -17,6 +18,7 @@ pub mod layout;
 mod ledger;
 mod link;
 mod poll;
+pub mod push;
 mod visit;
 pub mod wire;
 

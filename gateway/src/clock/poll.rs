@@ -19,13 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use fournil_protocol::event::{CommandReport, CommandState, DeviceHealth, Evidence};
+use fournil_protocol::event::{CommandState, DeviceHealth};
 use fournil_protocol::words;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::client::{CHUNK_BYTES_MAX, ClientError, Timeouts, smaller_chunk};
 use super::config::{ClockConfig, ConfigError, Target};
@@ -88,7 +87,7 @@ impl From<Option<PunchStore>> for Surroundings {
 }
 
 /// The cloud's time where it is known, else the box's own.
-fn true_time(cloud_offset: &CloudOffset, wall: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn true_time(cloud_offset: &CloudOffset, wall: DateTime<Utc>) -> DateTime<Utc> {
     let cloud_ms = cloud_offset.cloud_ms(wall.timestamp_millis());
     cloud_ms.and_then(DateTime::from_timestamp_millis).unwrap_or(wall)
 }
@@ -230,7 +229,6 @@ impl ClockPart {
             self.are_jobs_over = true;
             return;
         };
-        let attempt = job.interrupted_attempt.unwrap_or_default() + 1;
         if !orders::is_ours(&job) {
             self.report(&job, CommandState::Unsupported, words::NOT_A_CLOCK_COMMAND, "").await;
             return;
@@ -241,7 +239,7 @@ impl ClockPart {
             self.report(&job, CommandState::InDoubt, words::INTERRUPTED, "").await;
             return;
         }
-        match self.recorder.begin(job.id, attempt, &self.config.name).await {
+        match self.recorder.begin(job.id, job.attempt(), &self.config.name).await {
             Ok(()) => self.asked.push(job),
             // Not begun, so the journal offers it again.
             Err(error) => tracing::warn!(command.id = %job.id, %error, "command not begun"),
@@ -266,15 +264,7 @@ impl ClockPart {
     }
 
     async fn report(&self, job: &Job, state: CommandState, reason: &str, detail: &str) {
-        let report = CommandReport {
-            command_id: Uuid::as_bytes(&job.id).to_vec(),
-            state: state.into(),
-            evidence: Evidence::None.into(),
-            reason: reason.to_owned(),
-            detail: detail.to_owned(),
-            attempt: job.interrupted_attempt.unwrap_or_default() + 1,
-            device: self.config.name.clone(),
-        };
+        let report = job.report(&self.config.name, state, reason, detail);
         if let Err(error) = self.recorder.report(report).await {
             tracing::warn!(command.id = %job.id, %error, "the end of a command is not recorded");
         }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockConfig;
+use crate::clock::push::PushConfig;
 use crate::i18n::{Language, say};
 use crate::journal::JournalConfig;
 use crate::printer::PrinterConfig;
@@ -41,6 +42,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     pub journal: JournalConfig,
     pub clocks: Vec<ClockConfig>,
+    /// Clocks that call by themselves.
+    pub push: Option<PushConfig>,
     pub printers: Vec<PrinterConfig>,
     pub log: LogConfig,
     /// The printers as they stand in the file, for showing.
@@ -178,10 +181,25 @@ fn file_path(sources: &Sources<'_>) -> (PathBuf, bool) {
 
 fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
     let mut file = File::open(path, text, faults);
-    let known =
-        ["state_dir", "language", "cloud", "identity", "journal", "clock", "printer", "log"];
+    let known = [
+        "state_dir",
+        "language",
+        "cloud",
+        "identity",
+        "journal",
+        "clock",
+        "push",
+        "printer",
+        "log",
+    ];
     file.refuse_others(&known, faults);
     let printers_written = file.tables("printer");
+    let clocks: Vec<ClockConfig> = file.list("clock", faults);
+    let mut push: Option<PushConfig> = file.section("push", faults);
+    for caller in push.iter_mut().flat_map(|push| &mut push.clocks) {
+        let is_it = |clock: &ClockConfig| clock.expected_serial.as_ref() == Some(&caller.serial);
+        caller.is_read_too = clocks.iter().any(is_it);
+    }
     Config {
         file: path.to_owned(),
         language: file.section("language", faults),
@@ -190,7 +208,8 @@ fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Config {
         cloud: file.section("cloud", faults).unwrap_or_default(),
         identity: file.section("identity", faults).unwrap_or_default(),
         journal: file.section("journal", faults).unwrap_or_default(),
-        clocks: file.list("clock", faults),
+        clocks,
+        push,
         printers: file.list("printer", faults),
         log: file.section("log", faults).unwrap_or_default(),
         printers_written,
@@ -253,7 +272,8 @@ fn check(config: &Config, faults: &mut Vec<String>) {
     }
     let clocks = config.clocks.iter().map(|clock| clock.check().map_err(|e| e.to_string()));
     let printers = config.printers.iter().map(|printer| printer.check().map_err(|e| e.to_string()));
-    faults.extend(clocks.chain(printers).filter_map(Result::err));
+    let push = config.push.iter().map(|push| push.check().map_err(|e| e.to_string()));
+    faults.extend(clocks.chain(push).chain(printers).filter_map(Result::err));
     let mut names = BTreeSet::new();
     for name in config.device_names() {
         if !names.insert(name) {
@@ -265,6 +285,8 @@ fn check(config: &Config, faults: &mut Vec<String>) {
 impl Config {
     fn device_names(&self) -> impl Iterator<Item = &str> {
         let clocks = self.clocks.iter().map(|clock| clock.name.as_str());
+        let callers = self.push.iter().flat_map(|push| &push.clocks);
+        let clocks = clocks.chain(callers.map(|clock| clock.name.as_str()));
         clocks.chain(self.printers.iter().map(|printer| printer.name.as_str()))
     }
 
@@ -285,6 +307,8 @@ impl Config {
             journal: &'a JournalConfig,
             log: &'a LogConfig,
             clock: &'a [ClockConfig],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            push: Option<&'a PushConfig>,
             printer: Vec<toml::Table>,
         }
         let shown = Shown {
@@ -295,6 +319,7 @@ impl Config {
             journal: &self.journal,
             log: &self.log,
             clock: &self.clocks,
+            push: self.push.as_ref(),
             printer: self.printers_written.iter().map(read::without_secrets).collect(),
         };
         toml::to_string(&shown).unwrap_or_else(|error| format!("# {error}\n"))

@@ -64,6 +64,17 @@ impl Options<'_> {
     }
 }
 
+/// Longest mark a clock may give.
+const MARK_BYTES_MAX: usize = 20;
+
+/// A mark as it may be kept, and given back in a line of its own.
+#[must_use]
+pub fn mark(text: &str) -> Option<&str> {
+    let is_fit = (1..=MARK_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_fit.then_some(text)
+}
+
 /// Whole hours as hours, others in minutes. A clock takes up to 12 for hours, some up to 25,
 /// and all beyond for minutes.
 fn zone(minutes_east: i32) -> i32 {

@@ -313,3 +313,12 @@ proptest! {
         prop_assert_eq!(identities.len(), users.len());
     }
 }
+
+#[test]
+fn a_mark_that_would_break_the_line_is_not_kept() {
+    assert_eq!(options::mark("9999"), Some("9999"));
+    assert_eq!(options::mark("None"), Some("None"));
+    for bad in ["", "1\nDelay=1", "1;2", "123456789012345678901"] {
+        assert_eq!(options::mark(bad), None, "{bad}");
+    }
+}

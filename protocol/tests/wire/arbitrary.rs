@@ -159,13 +159,15 @@ fn clock_user() -> impl Strategy<Value = ClockUser> {
 }
 
 fn clock_users() -> impl Strategy<Value = ClockUsers> {
-    (text(), any::<i64>(), any::<u32>(), any::<u32>(), vec(clock_user(), 0..4)).prop_map(
-        |(clock_serial, read_ms, part, parts, users)| ClockUsers {
+    let parts = (any::<u32>(), any::<u32>(), any::<bool>());
+    (text(), any::<i64>(), parts, vec(clock_user(), 0..4)).prop_map(
+        |(clock_serial, read_ms, (part, parts, is_partial), users)| ClockUsers {
             clock_serial,
             read_ms,
             part,
             parts,
             users,
+            is_partial,
         },
     )
 }

@@ -277,6 +277,7 @@ fn clock_users() -> ClockUsers {
         part: 1,
         parts: 2,
         users: vec![clock_user()],
+        is_partial: false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fournil_gateway::clock::wire::{Frame, FrameReader, code};
-use fournil_tests::clock_sim::{ClockSim, Profile};
+use fournil_tests::clock_sim::{ClockSim, Profile, PushTo};
 use fournil_tests::world::daemon::simulator;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -147,7 +147,11 @@ async fn a_clock_that_pushes_sends_each_punch_until_it_is_accepted() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (to, mut lines) = mpsc::unbounded_channel();
     let receiving = tokio::spawn(receive(listener, to));
-    let profile = Profile { push: Some(url), punches: 250, ..Profile::default() };
+    let profile = Profile {
+        push: Some(PushTo { url, ..PushTo::default() }),
+        punches: 250,
+        ..Profile::default()
+    };
     let sim = ClockSim::start(profile).await.unwrap();
     let mut pushed = Vec::new();
     let mut next = async || timeout(PATIENCE, lines.recv()).await.unwrap().unwrap();

@@ -31,6 +31,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use device::{Counters, PunchError};
 pub use fault::{Fault, FaultSpec};
+pub use push::PushTo;
 pub use store::{SimPunch, SimUser};
 pub use write::SimOperation;
 
@@ -117,7 +118,7 @@ pub struct Profile {
     pub last_day: NaiveDate,
     pub state: Option<PathBuf>,
     /// Server to push punches to.
-    pub push: Option<String>,
+    pub push: Option<PushTo>,
     /// Pause between data frames.
     pub pace: Duration,
 }
@@ -162,7 +163,7 @@ impl From<&Args> for Profile {
             zone: args.timezone,
             last_day: args.last_day.or(today.pred_opt()).unwrap_or(today),
             state: args.state.clone(),
-            push: args.push.clone(),
+            push: args.push.as_ref().map(|url| PushTo { url: url.clone(), ..PushTo::default() }),
             pace: PACE,
         }
     }
@@ -251,8 +252,8 @@ impl ClockSim {
             http_addr = Some(listener.local_addr()?);
             tasks.spawn(page::serve(listener, Arc::clone(&shared)));
         }
-        if let Some(url) = profile.push {
-            tasks.spawn(push::push(url, Arc::clone(&shared)));
+        if let Some(to) = profile.push {
+            tasks.spawn(push::push(to, Arc::clone(&shared)));
         }
         Ok(ClockSim { addr, http_addr, shared, tasks, _stop: stop.drop_guard() })
     }

@@ -7,14 +7,14 @@ use fournil_protocol::iclock::Command;
 use fournil_protocol::iclock::ask::is_serial;
 use serde::{Deserialize, Serialize};
 
-use super::model::{self, RangeFault};
+use super::model;
 use super::service::{self, Asked};
 use super::sql::{self, ClockRow, CommandRow};
 use super::talk;
 use crate::db::Begun;
 use crate::i18n::{Message, Texts};
 use crate::identity::permission::{GATEWAYS_MANAGE, PUNCHES_ASSIGN, PUNCHES_VIEW};
-use crate::people::clocks::is_away;
+use crate::people::clocks::{asked_range, is_away};
 use crate::time::{At, DEFAULT_ZONE, at};
 use crate::web::{Access, Error, Page, Request, Response, Result, Route, get, post};
 
@@ -278,14 +278,10 @@ struct AskForm {
 impl AskForm {
     fn command(&self) -> Result<Command> {
         match self.what.as_str() {
-            "read-punches" => model::range(&self.from, &self.to).map_err(|fault| {
-                let (field, id) = match fault {
-                    RangeFault::NoTime => ("from", "clock-push-fault-range"),
-                    RangeFault::Backwards => ("to", "clock-push-fault-backwards"),
-                    RangeFault::TooLong => ("to", "clock-push-fault-too-long"),
-                };
-                Error::field(field, Message::new(id))
-            }),
+            "read-punches" => {
+                let (from, to) = asked_range(&self.from, &self.to)?;
+                Ok(Command::ReadPunches { from, to })
+            }
             "read-users" => Ok(Command::ReadUsers),
             _ => Ok(Command::Information),
         }

@@ -145,7 +145,8 @@ pub(super) async fn take(db: &Db, caller: &Caller, brought: &Brought) -> Result<
         clocks::ingest_operations(&mut act, None, &told.operations).await?;
     }
     if !told.users.is_empty() {
-        clocks::ingest_told_users(&mut act, &caller.serial, &told.users).await?;
+        let now = act.now();
+        clocks::ingest_told_users(&mut act, &caller.serial, now, &told.users).await?;
     }
     if !results.is_empty() {
         sql::put_results(act.connection(), company, &caller.serial, results).await?;

@@ -166,7 +166,7 @@ async fn take(
         Mark::Operations => Told::operations(&body, setting),
     });
     let lines = read.lines();
-    let mark = mark.and_then(model::mark).map(|mark| (log, mark.to_owned()));
+    let mark = mark.and_then(options::mark).map(|mark| (log, mark.to_owned()));
     let brought = Brought { told: read, mark, ..Brought::default() };
     service::take(&request.app().db, caller, &brought).await?;
     Ok(iclock::accepted(lines))

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use http_body_util::Full;
 
+use fournil_protocol::clock::ClockTime;
 use fournil_protocol::iclock::Command;
 
 use super::model;
@@ -230,7 +231,9 @@ async fn a_number_serves_one_company_at_a_time() {
 async fn what_is_asked_is_given_once_answered_and_given_again_when_it_is_not() {
     let called = Called::new().await;
     called.allow(None).await;
-    let range = model::range("2026-11-01", "2026-11-02").expect("a range");
+    let time = |text| ClockTime::read(text).expect("a time");
+    let (from, to) = (time("2026-11-01 00:00:00"), time("2026-11-02 23:59:59"));
+    let range = Command::ReadPunches { from, to };
     let Asked::Queued(first) = called.ask(range).await else { panic!("not queued") };
     let Asked::Queued(second) = called.ask(Command::Information).await else {
         panic!("not queued")

@@ -52,6 +52,14 @@ clocks-whole-read-count =
        *[other] { $count } pointages
     }
 clocks-read = Lire maintenant
+clocks-heard-only = Elle appelle la passerelle d'elle-même et se met à l'heure à chaque appel. Les noms et la mémoire se changent à son clavier.
+clocks-reread = Redemander ces jours
+clocks-reread-from = Du
+clocks-reread-to = Au
+act-clocks-reread = Redemande des jours à une pointeuse
+clocks-fault-range = Donnez les deux jours.
+clocks-fault-backwards = Le dernier jour vient avant le premier.
+clocks-fault-too-long = Trois mois au plus à la fois : demandez en plusieurs fois.
 clocks-read-users = Relire les utilisateurs
 clocks-set-time = Mettre à l'heure
 clocks-set-time-confirm = Cette pointeuse : { $drift }. La mettre à l'heure juste ? Les pointages déjà faits ne changent pas.

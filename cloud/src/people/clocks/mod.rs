@@ -17,6 +17,7 @@ mod sql;
 mod tests;
 
 pub use model::is_away;
+pub use pages::asked_range;
 pub use service::{
     Contact, ingest_operation, ingest_operations, ingest_state, ingest_told_users, ingest_users,
     note_contact,

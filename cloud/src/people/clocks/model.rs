@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use fournil_protocol::clock::ClockTime;
 use uuid::Uuid;
 
 /// Bytes of a name that a clock keeps, by the width of its records: wide ones have 24 with
@@ -232,6 +233,31 @@ pub(super) const fn is_grave(operation: i64) -> bool {
     matches!(operation, 13 | 21 | 22 | 23 | 43)
 }
 
+/// A range asked again is of so many days at most: a clock holds its line open meanwhile.
+const RANGE_DAYS_MAX: i64 = 93;
+
+/// Why a range cannot be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RangeFault {
+    NoTime,
+    Backwards,
+    TooLong,
+}
+
+/// A range of whole days in a clock's own time, from the fields of a form (`YYYY-MM-DD`).
+pub(super) fn range(from: &str, to: &str) -> Result<(ClockTime, ClockTime), RangeFault> {
+    let day = |text: &str| NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok();
+    let (from, to) = day(from).zip(day(to)).ok_or(RangeFault::NoTime)?;
+    if to < from {
+        return Err(RangeFault::Backwards);
+    }
+    if (to - from).num_days() >= RANGE_DAYS_MAX {
+        return Err(RangeFault::TooLong);
+    }
+    let at = |day: NaiveDate, time| ClockTime::read(&format!("{day} {time}"));
+    at(from, "00:00:00").zip(at(to, "23:59:59")).ok_or(RangeFault::NoTime)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,5 +347,17 @@ mod tests {
         assert_eq!((badge(79), badge(80), badge(95)), ("badge--ok", "badge--warn", "badge--bad"));
         assert_eq!(Gauge { held: 5, capacity: 0 }.percent(), None);
         assert_eq!(Gauge { held: 500, capacity: 100 }.percent(), Some(100));
+    }
+
+    #[test]
+    fn a_range_is_whole_days_forwards_and_not_too_long() {
+        let (from, to) = range("2026-11-01", "2026-11-02").expect("a range");
+        assert_eq!(from.to_string(), "2026-11-01T00:00:00");
+        assert_eq!(to.to_string(), "2026-11-02T23:59:59");
+        assert_eq!(range("2026-11-02", "2026-11-01"), Err(RangeFault::Backwards));
+        assert_eq!(range("2026-02-30", "2026-03-01"), Err(RangeFault::NoTime));
+        assert_eq!(range("", ""), Err(RangeFault::NoTime));
+        assert_eq!(range("2026-01-01", "2026-04-04"), Err(RangeFault::TooLong));
+        assert!(range("2026-01-01", "2026-04-03").is_ok(), "93 days");
     }
 }

@@ -2,6 +2,7 @@
 //! what was asked of it.
 
 mod actions;
+pub use actions::asked_range;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -77,6 +78,8 @@ struct ClockView {
     is_live: bool,
     /// It calls by itself and is asked on the page of such clocks.
     is_calling: bool,
+    /// It calls the shop's gateway: it can be asked for what it knows, and not be changed.
+    is_heard_only: bool,
     state_badge: &'static str,
     state_text: String,
     alarms: Vec<Alarm>,
@@ -127,6 +130,7 @@ fn view(row: &ClockRow, stands: &[DeviceStand], texts: &Texts, now: DateTime<Utc
         gateway: stand.map(|stand| stand.gateway.clone()).unwrap_or_default(),
         is_live,
         is_calling: row.gateway_id.is_none(),
+        is_heard_only: row.gateway_id.is_some() && row.link == "push",
         state_badge,
         state_text: texts.get(state_text),
         alarms,

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
+use fournil_protocol::clock::ClockTime;
 use fournil_protocol::command::{
     Body, ClearClockLog, ClockUserChange, ReadClock, SetClockTime, WriteClockUsers,
 };
@@ -44,7 +46,8 @@ pub async fn ingest_state(
     Ok(())
 }
 
-/// Takes up a part of a clock's table of users. The table is known once all parts are there.
+/// Takes up a part of a clock's table of users. The table is known once all parts are there;
+/// users that were told beside it are taken one by one.
 pub async fn ingest_users(
     act: &mut Act,
     gateway_id: Uuid,
@@ -57,6 +60,9 @@ pub async fn ingest_users(
     let known = sql::lock_clock(connection, company, gateway_id, &serial).await?;
     if known.is_some_and(|known| known >= read_at) {
         return Ok(());
+    }
+    if table.is_partial {
+        return ingest_told_users(act, &serial, read_at, &table.users).await;
     }
     let users: Vec<DeviceUser> = table.users.iter().map(stored).collect();
     sql::put_users(connection, company, &serial, read_at, &users).await?;
@@ -146,11 +152,12 @@ pub async fn note_contact(act: &mut Act, contact: Contact<'_>) -> Result<(), DbE
 pub async fn ingest_told_users(
     act: &mut Act,
     clock_serial: &str,
+    told_at: DateTime<Utc>,
     users: &[ClockUser],
 ) -> Result<(), DbError> {
-    let (company, now) = (act.company(), act.now());
+    let company = act.company();
     let users: Vec<DeviceUser> = users.iter().map(stored).collect();
-    sql::put_told_users(act.connection(), company, clock_serial, now, &users).await?;
+    sql::put_told_users(act.connection(), company, clock_serial, told_at, &users).await?;
     act.hint(TOPIC, None);
     Ok(())
 }
@@ -201,6 +208,21 @@ pub(super) async fn ask(
     let id = enqueue(act, clock, wish.body(), key).await?;
     let details = serde_json::json!({ "command_id": id, "wish": wish });
     act.audit("clocks.ask", "clock", &clock.clock.clock_serial, details).await?;
+    Ok(id)
+}
+
+/// Asks for the punches between two wall times of the clock again.
+pub(super) async fn reread(
+    act: &mut Act,
+    clock: &Served,
+    (from, to): (ClockTime, ClockTime),
+    key: Uuid,
+) -> Result<Uuid, DbError> {
+    let (from_local, to_local) = (from.to_string(), to.to_string());
+    let wish = ReadClock { from_local, to_local, ..ReadClock::default() };
+    let details = serde_json::json!({ "from": wish.from_local, "to": wish.to_local });
+    let id = enqueue(act, clock, Body::ReadClock(wish), key).await?;
+    act.audit("clocks.reread", "clock", &clock.clock.clock_serial, details).await?;
     Ok(id)
 }
 

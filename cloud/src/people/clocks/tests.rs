@@ -39,7 +39,26 @@ impl World {
     }
 
     async fn users(&self, read_ms: i64, part: u32, parts: u32, users: Vec<ClockUser>) {
-        let table = ClockUsers { clock_serial: SERIAL.into(), read_ms, part, parts, users };
+        let clock_serial = SERIAL.into();
+        self.table_told(ClockUsers {
+            clock_serial,
+            read_ms,
+            part,
+            parts,
+            users,
+            is_partial: false,
+        })
+        .await;
+    }
+
+    /// Some users that the clock told by itself.
+    async fn users_told(&self, read_ms: i64, users: Vec<ClockUser>) {
+        let (clock_serial, is_partial) = (SERIAL.into(), true);
+        self.table_told(ClockUsers { clock_serial, read_ms, part: 0, parts: 1, users, is_partial })
+            .await;
+    }
+
+    async fn table_told(&self, table: ClockUsers) {
         let mut act = self.test.db.begin(&self.test.actor()).await.expect("act");
         ingest_users(&mut act, self.gateway_id, &table).await.expect("taken");
         act.commit().await.expect("commit");
@@ -119,6 +138,19 @@ async fn a_table_counts_once_all_its_parts_are_there_in_any_order_and_twice() {
     assert_eq!(world.table().await.0, pairs(&[("1", "Amine B.")]));
     world.users(READ_MS + 9, 0, 1, Vec::new()).await;
     assert!(world.table().await.0.is_empty(), "nobody is left on it");
+}
+
+#[tokio::test]
+async fn users_told_beside_the_table_leave_the_others_and_never_undo_a_newer_table() {
+    let world = World::new().await;
+    // Before anything else is known of the clock.
+    world.users_told(READ_MS, vec![user(0, "7", "Ana")]).await;
+    assert_eq!(world.table().await.0, pairs(&[("7", "Ana")]));
+    world.users(READ_MS + 5, 0, 1, vec![user(1, "1", "Amine"), user(2, "7", "Ana B.")]).await;
+    world.users_told(READ_MS + 4, vec![user(0, "7", "Ana")]).await;
+    assert_eq!(world.table().await.0, pairs(&[("1", "Amine"), ("7", "Ana B.")]), "came late");
+    world.users_told(READ_MS + 6, vec![user(0, "7", "Ana C.")]).await;
+    assert_eq!(world.table().await.0, pairs(&[("1", "Amine"), ("7", "Ana C.")]));
 }
 
 #[tokio::test]

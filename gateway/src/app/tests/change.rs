@@ -63,7 +63,7 @@ fn busy_printer() -> Busy {
         identity: watch::channel(identity(folder.path())).1,
         line: None,
         way: None,
-        devices: vec![Device { section, kept, health }],
+        devices: vec![Device { section, kept, health: vec![health] }],
         shared,
         seats,
         roster: watch::channel(Vec::new()).0,

@@ -1,13 +1,17 @@
 //! Each attendance clock. One that the daemon reads is told as the daemon sees it: most
 //! clocks serve one program at a time.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use fournil_protocol::words;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::finding::Finding;
 use crate::app::status::{DeviceStatus, Status};
+use crate::clock::push::PushClock;
 use crate::clock::{ClientError, ClockConfig, Device, DumpOptions, Target, Timeouts, read_device};
 use crate::time;
 
@@ -65,6 +69,32 @@ fn of_daemon(clock: &ClockConfig, device: &DeviceStatus) -> Finding {
         .of(&clock.name)
         .with("address", &clock.address)
         .with("detail", &device.detail)
+}
+
+/// A clock that calls: the daemon hears it, or nobody does.
+pub(super) async fn examine_caller(
+    listen: SocketAddr,
+    clock: &PushClock,
+    held: Option<&Status>,
+) -> Finding {
+    let own = |device: &&DeviceStatus| device.name == clock.name && device.kind == CHECK;
+    let device = held.and_then(|status| status.devices.iter().find(own));
+    let finding = match device {
+        Some(device) => match device.code.as_str() {
+            words::OK => Finding::new(CHECK, "push-calls"),
+            words::STARTING => Finding::new(CHECK, "push-starting"),
+            words::CLOCK_SILENT => Finding::new(CHECK, "push-silent"),
+            words::COMM_KEY_REFUSED => Finding::new(CHECK, "push-key-refused"),
+            words::PUSH_NOT_LISTENING => Finding::new(CHECK, "push-not-listening"),
+            other => Finding::new(CHECK, "odd").with("why", other),
+        }
+        .with("detail", &device.detail),
+        None => match TcpListener::bind(listen).await {
+            Ok(_) => Finding::new(CHECK, "push-idle"),
+            Err(error) => Finding::new(CHECK, "push-not-listening").with("detail", error),
+        },
+    };
+    finding.of(&clock.name).with("address", listen).with("serial", &clock.serial)
 }
 
 async fn read(clock: &ClockConfig, target: Target) -> Finding {

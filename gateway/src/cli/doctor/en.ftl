@@ -266,6 +266,17 @@ doctor-clock-odd = { $address } answers oddly ({ $why })
     .remedy = turn the clock off and on; if it comes back, show this line to whoever installed it
 doctor-clock-silent = { $address } takes the connection and then says nothing
     .remedy = turn the clock off and on; stop any other program that reads it
+doctor-clock-push-calls = no. { $serial }, calls { $address }
+doctor-clock-push-starting = no. { $serial } has not called { $address } yet
+    .remedy = run “fournil-gateway doctor” again in a minute; otherwise check the server's address in its menu (Comm > Cloud)
+doctor-clock-push-idle = nobody listens at { $address }: the service does not run
+    .remedy = “sudo systemctl start fournil-gateway”; the clock keeps its punches until then
+doctor-clock-push-silent = no. { $serial } calls { $address } no more
+    .remedy = check its power, its network, and the server's address in its menu (Comm > Cloud)
+doctor-clock-push-key-refused = no. { $serial } calls with another key
+    .remedy = enter the same key in its menu and in key of its [[push.clock]]
+doctor-clock-push-not-listening = { $address } cannot be listened on ({ $detail })
+    .remedy = write an address of this machine (“ip a”) and a free port (“ss -ltnp”) into listen
 
 doctor-printer-ok = { $address }, ready, with paper
 doctor-printer-starting = the service has just begun, nothing is known of { $address } yet

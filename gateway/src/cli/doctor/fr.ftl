@@ -266,6 +266,17 @@ doctor-clock-odd = { $address } répond de travers ({ $why })
     .remedy = éteignez et rallumez la pointeuse ; si cela revient, montrez cette ligne à celui qui l'a posée
 doctor-clock-silent = { $address } prend la connexion puis ne dit plus rien
     .remedy = éteignez et rallumez la pointeuse ; arrêtez tout autre logiciel qui la lit
+doctor-clock-push-calls = n° { $serial }, appelle { $address }
+doctor-clock-push-starting = n° { $serial } n'a pas encore appelé { $address }
+    .remedy = relancez « fournil-gateway doctor » dans une minute ; sinon vérifiez l'adresse du serveur dans son menu (Comm > Cloud)
+doctor-clock-push-idle = personne n'écoute { $address } : le service ne tourne pas
+    .remedy = « sudo systemctl start fournil-gateway » ; la pointeuse garde ses pointages jusque-là
+doctor-clock-push-silent = n° { $serial } n'appelle plus { $address }
+    .remedy = vérifiez son courant, son réseau, et l'adresse du serveur dans son menu (Comm > Cloud)
+doctor-clock-push-key-refused = n° { $serial } appelle avec une autre clé
+    .remedy = mettez la même clé dans son menu et dans key de son [[push.clock]]
+doctor-clock-push-not-listening = { $address } ne peut pas être écouté ({ $detail })
+    .remedy = écrivez dans listen une adresse de cette machine (« ip a ») et un port libre (« ss -ltnp »)
 
 doctor-printer-ok = { $address }, prête, papier en place
 doctor-printer-starting = le service vient de démarrer, rien n'est encore connu de { $address }

@@ -125,6 +125,7 @@ impl ClockPart {
                 part: u32::try_from(part).unwrap_or(u32::MAX),
                 parts,
                 users: users.cloned().collect(),
+                is_partial: false,
             });
             self.recorder.record(vec![body]).await?;
         }
