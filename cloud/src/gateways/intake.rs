@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::end::End;
 use super::health::add_cloud_notice;
+use super::lease::{self, Confirmed};
 use super::model::Identity;
 use super::sql::intake::{self as sql, RawEvent};
 use crate::db::{Act, Db, DbError};
@@ -63,24 +64,26 @@ struct Entry<'e> {
     bytes: &'e [u8],
 }
 
-/// Takes in the contiguous run after the watermark and commits. `session` names the
-/// epoch followed; frames of another are refused.
+/// Takes in the contiguous run after the watermark and commits. `epoch` names the epoch
+/// followed; frames of another are refused. What the shop confirmed just before is written in
+/// the same transaction: reports follow confirmations so closely that a commit for each would
+/// double the wait for a report.
 pub(super) async fn take(
     db: &Db,
     sink: &dyn EventSink,
     identity: &Identity,
     frames: &[Events],
     epoch: u64,
+    confirmed: Option<Confirmed>,
 ) -> Result<Took, End> {
     let entries = number(frames, epoch)?;
-    let first = try_take(db, sink, identity, &entries, epoch, Care::Batch).await;
+    let batch = Batch { identity, entries, epoch, confirmed };
+    let first = try_take(db, sink, &batch, Care::Batch).await;
     match first {
-        Err(Fault::Db(DbError::Contention(_))) => {
-            try_take(db, sink, identity, &entries, epoch, Care::Batch).await
-        }
+        Err(Fault::Db(DbError::Contention(_))) => try_take(db, sink, &batch, Care::Batch).await,
         // Something in the batch was refused: find out what, keep it raw, go on.
         Err(Fault::Db(DbError::Constraint { .. } | DbError::Other(_) | DbError::KeyReused)) => {
-            try_take(db, sink, identity, &entries, epoch, Care::EachEvent).await
+            try_take(db, sink, &batch, Care::EachEvent).await
         }
         other => other,
     }
@@ -145,16 +148,27 @@ fn number(frames: &[Events], epoch: u64) -> Result<Vec<Entry<'_>>, End> {
     Ok(entries)
 }
 
+/// What one transaction takes in.
+struct Batch<'b> {
+    identity: &'b Identity,
+    entries: Vec<Entry<'b>>,
+    epoch: u64,
+    confirmed: Option<Confirmed>,
+}
+
 async fn try_take(
     db: &Db,
     sink: &dyn EventSink,
-    identity: &Identity,
-    entries: &[Entry<'_>],
-    epoch: u64,
+    batch: &Batch<'_>,
     care: Care,
 ) -> Result<Took, Fault> {
+    let &Batch { identity, ref entries, epoch, confirmed } = batch;
     let (company, gateway_id) = (identity.company, identity.gateway_id);
     let mut act = db.begin(&identity.actor()).await?;
+    // First, because whoever opens a session locks the gateway before its watermark.
+    if let Some(confirmed) = confirmed {
+        lease::confirm_in(&mut act, identity, confirmed).await.map_err(Fault::End)?;
+    }
     let mark = sql::lock_watermark(act.connection(), company, gateway_id, epoch).await?;
     let mark = mark
         .filter(|mark| !mark.is_closed)
@@ -181,6 +195,8 @@ async fn try_take(
     if took.durable > mark.durable {
         let connection = act.connection();
         sql::advance_watermark(connection, company, gateway_id, epoch, took.durable).await?;
+    }
+    if took.durable > mark.durable || confirmed.is_some() {
         act.commit().await?;
     }
     Ok(took)

@@ -107,24 +107,37 @@ pub(super) async fn unconfirmed(
     Ok(commands)
 }
 
-/// The shop's journal holds everything up to `durable`. The word of an older generation
+/// The shop's journal holds everything up to there. The word of an older generation
 /// is not heard: the newer session was told better.
-pub(super) async fn confirm(
-    db: &Db,
-    identity: &Identity,
-    generation: u64,
-    durable: u64,
-) -> Result<(), End> {
+pub(super) async fn confirm(db: &Db, identity: &Identity, confirmed: Confirmed) -> Result<(), End> {
     let db_end = |error: DbError| End::of_db(&error);
-    let (company, gateway_id) = (identity.company, identity.gateway_id);
     let mut act = db.begin(&identity.actor()).await.map_err(db_end)?;
-    let locked = lock_mine(&mut act, identity, generation).await?;
+    confirm_in(&mut act, identity, confirmed).await?;
+    act.commit().await.map_err(db_end)
+}
+
+/// What a session was told of the shop's journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Confirmed {
+    pub(super) generation: u64,
+    pub(super) durable: u64,
+}
+
+/// As [`confirm`], within a transaction that locks nothing of this gateway before.
+pub(super) async fn confirm_in(
+    act: &mut Act,
+    identity: &Identity,
+    confirmed: Confirmed,
+) -> Result<(), End> {
+    let Confirmed { generation, durable } = confirmed;
+    let (company, gateway_id) = (identity.company, identity.gateway_id);
+    let locked = lock_mine(act, identity, generation).await?;
     let epoch = locked.known.down_epoch;
     sql::outbox::delivered(act.connection(), company, gateway_id, epoch, durable)
         .await
-        .map_err(db_end)?;
+        .map_err(|error| End::of_db(&error))?;
     act.hint(STATES_TOPIC, Some(gateway_id));
-    act.commit().await.map_err(db_end)
+    Ok(())
 }
 
 /// Locks the gateway's row and makes sure this session still holds it.

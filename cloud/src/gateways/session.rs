@@ -21,7 +21,7 @@ use super::bulk;
 use super::end::{End, Ended, Ending};
 use super::gate::{Asked, Caller, Proven};
 use super::hub::{Held, Hub};
-use super::lease::{self, Room};
+use super::lease::{self, Confirmed, Room};
 use super::model::Identity;
 use super::wire::{Opening, Socket, Wire, read_frame};
 use super::{inquiry, intake};
@@ -31,6 +31,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// Transfers of one gateway at a time.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 const TRANSFERS_MAX: u32 = limits::TRANSFERS_OPEN_MAX as u32;
+/// A confirmation waits so long for the report that follows it, to be written with it.
+const CONFIRM_WITHIN: Duration = Duration::from_millis(20);
 /// Frames of events put into one transaction when they have already arrived.
 const FRAMES_PER_COMMIT_MAX: usize = 16;
 
@@ -167,6 +169,8 @@ struct Live<'s, S> {
     window: Room,
     /// Sequence and bytes of commands sent and not confirmed.
     in_flight: VecDeque<(u64, usize)>,
+    /// When what the gateway confirmed is to be written, where it is not yet.
+    confirm_at: Option<Instant>,
     /// Commands wait for room.
     has_more: bool,
     heard: Instant,
@@ -197,6 +201,7 @@ impl<'s, S: Socket> Live<'s, S> {
                 bytes: bounded(hello.down_window_bytes, limits::DOWN_WINDOW_BYTES),
             },
             in_flight: VecDeque::new(),
+            confirm_at: None,
             has_more: false,
             heard,
             next_ping: heard + hub.heartbeat(),
@@ -242,6 +247,7 @@ impl<'s, S: Socket> Live<'s, S> {
         loop {
             let silence_max = self.hub.heartbeat() * limits::DEAD_AFTER_TENTHS_OF_HEARTBEAT / 10;
             let dead_at = self.heard + silence_max;
+            let turn_at = self.confirm_at.map_or(self.next_ping, |at| at.min(self.next_ping));
             let (wake, orders) = self.held.parts();
             tokio::select! {
                 biased;
@@ -253,7 +259,11 @@ impl<'s, S: Socket> Live<'s, S> {
                     self.on_message(message?).await?;
                 }
                 () = wake.notified() => self.send_new().await?,
-                () = sleep_until(self.next_ping.min(dead_at)) => {
+                () = sleep_until(turn_at.min(dead_at)) => {
+                    if self.confirm_at.is_some_and(|at| Instant::now() >= at) {
+                        self.confirm().await?;
+                        continue;
+                    }
                     if Instant::now() >= dead_at {
                         return Err(End::of(close::HEARTBEAT_LOST, "nothing was heard for too long"));
                     }
@@ -334,8 +344,10 @@ impl<'s, S: Socket> Live<'s, S> {
         if self.opened.mode != Mode::Normal {
             return self.on_events_read_only(&frames).await;
         }
+        let confirmed = self.confirm_at.take().map(|_| self.confirmed());
         let (db, sink) = (self.hub.db(), self.hub.sink());
-        let taking = intake::take(db, sink, self.identity, &frames, self.opened.up_epoch);
+        let taking =
+            intake::take(db, sink, self.identity, &frames, self.opened.up_epoch, confirmed);
         let took = self.hub.work(taking).await?;
         self.wire
             .send(Kind::Ack(Ack { up_durable: Some(took.durable), down_durable: None }))
@@ -365,13 +377,24 @@ impl<'s, S: Socket> Live<'s, S> {
         if durable > self.opened.down_sent {
             return Err(End::of(close::RESYNC, "a command was confirmed that was never sent"));
         }
-        let generation = self.opened.generation;
-        self.hub.work(lease::confirm(self.hub.db(), self.identity, generation, durable)).await?;
         self.opened.down_durable = durable;
+        self.confirm_at = self.confirm_at.or(Some(Instant::now() + CONFIRM_WITHIN));
         while self.in_flight.front().is_some_and(|(seq, _)| *seq <= durable) {
             self.in_flight.pop_front();
         }
         if self.has_more { self.send_new().await } else { Ok(()) }
+    }
+
+    const fn confirmed(&self) -> Confirmed {
+        Confirmed { generation: self.opened.generation, durable: self.opened.down_durable }
+    }
+
+    /// Writes what the gateway confirmed, when no report came along. Lost with a session that
+    /// ends meanwhile, as the gateway's word may be: it is sent again and said again.
+    async fn confirm(&mut self) -> Result<(), End> {
+        self.confirm_at = None;
+        let confirming = lease::confirm(self.hub.db(), self.identity, self.confirmed());
+        self.hub.work(confirming).await
     }
 
     /// Leases what there is room for and sends it.

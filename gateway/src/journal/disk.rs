@@ -21,6 +21,7 @@ static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 const LOCK_NAME: &str = "lock";
 
 /// Everything that changes the folder.
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "a simulation has another"))]
 pub trait Disk: Send + Sync + Debug {
     /// Makes a file of `bytes` bytes that begins with `content`, all of it allocated
     /// and durable, and appears under its name at once or not at all.
@@ -37,6 +38,7 @@ pub trait Disk: Send + Sync + Debug {
 
 /// The real disk.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "testing"), expect(unreachable_pub, reason = "a simulation has another"))]
 pub struct LocalDisk;
 
 impl Disk for LocalDisk {

@@ -345,18 +345,13 @@ pub(in crate::gateways) async fn delivered(
     epoch: u64,
     durable: u64,
 ) -> Result<(), DbError> {
-    sqlx::query!(
-        "update gateways set down_durable = greatest(down_durable, $3)
-         where company_id = $1 and gateway_id = $2",
-        company.0,
-        gateway_id,
-        durable.cast_signed()
-    )
-    .execute(&mut *connection)
-    .await?;
     // A cancel is answered by the command it names, so it is done once it is there.
     sqlx::query!(
-        "update commands
+        "with confirmed as (
+             update gateways set down_durable = greatest(down_durable, $4)
+             where company_id = $1 and gateway_id = $2
+         )
+         update commands
          set state = case when kind = 'cancel' then 'done' else 'delivered' end,
              touched_by = 'gateway'
          where company_id = $1 and gateway_id = $2 and state = 'leased'

@@ -117,7 +117,10 @@ async fn an_older_generation_neither_leases_nor_confirms() {
     let room = crate::gateways::lease::Room { commands: 8, bytes: 65_536 };
     let leased = crate::gateways::lease::lease(db, &identity, generation, room).await;
     assert_eq!(leased.expect_err("fenced").code, close::SUPERSEDED);
-    let confirmed = crate::gateways::lease::confirm(db, &identity, generation, 1).await;
+    let confirmed = {
+        let confirmed = crate::gateways::lease::Confirmed { generation, durable: 1 };
+        crate::gateways::lease::confirm(db, &identity, confirmed).await
+    };
     assert_eq!(confirmed.expect_err("fenced").code, close::SUPERSEDED);
     assert_eq!(world.state(id).await.0, "leased");
 }

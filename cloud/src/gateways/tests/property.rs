@@ -62,7 +62,7 @@ async fn check(world: &World, epoch: u64, arrivals: &[Arrival]) {
     for arrival in arrivals {
         let sequences = sequences(arrival);
         let frames = in_frames(epoch, &sequences, arrival.frames);
-        let took = intake::take(db, &Ingest, &identity, &frames, epoch).await.expect("taken");
+        let took = intake::take(db, &Ingest, &identity, &frames, epoch, None).await.expect("taken");
         let holed = run_until_hole(durable, &sequences);
         durable = expected(durable, &sequences[..holed]);
         assert_eq!(took.durable, durable);
@@ -71,8 +71,8 @@ async fn check(world: &World, epoch: u64, arrivals: &[Arrival]) {
     // Everything once more, from two sides at the same moment.
     let again = pending.concat();
     let (left, right) = tokio::join!(
-        intake::take(db, &Ingest, &identity, &again, epoch),
-        intake::take(db, &Ingest, &identity, &again, epoch)
+        intake::take(db, &Ingest, &identity, &again, epoch, None),
+        intake::take(db, &Ingest, &identity, &again, epoch, None)
     );
     let durable = left.expect("taken").durable.max(right.expect("taken").durable);
     assert_eq!(world.durable(epoch).await.cast_unsigned(), durable);
