@@ -13,8 +13,8 @@ use crate::clock::layout::{
     AttendanceLayout, Calendar as _, ClockTime, EventUser, decode_punch_event,
 };
 use crate::clock::{
-    ClientError, CommKey, Device, Dump, DumpOptions, Session, Target, Timeouts, read_device,
-    read_dump, with_offset,
+    ClientError, CommKey, Device, Dump, DumpOptions, Session, Target, Timeouts, Transport,
+    read_device, read_dump, with_offset,
 };
 use crate::i18n::{Given, say};
 
@@ -58,7 +58,7 @@ pub struct ReadArgs {
         hide_env_values = true
     )]
     comm_key: u32,
-    /// Use UDP (not supported yet)
+    /// Speak UDP, as old clocks do that know nothing else
     #[arg(long)]
     udp: bool,
     /// Zone the clock hangs in
@@ -92,19 +92,19 @@ pub async fn run(command: ClockCommand) -> anyhow::Result<()> {
 }
 
 async fn info(args: &ReadArgs) -> anyhow::Result<()> {
-    let device = read_device(&options(args)?, random_byte(), crate::time::now()).await?;
+    let device = read_device(&options(args), random_byte(), crate::time::now()).await?;
     if args.json { print_json(&device) } else { print(&device_table(&device)) }
 }
 
 async fn dump(args: &ReadArgs) -> anyhow::Result<()> {
-    let dump = read_dump(&options(args)?, random_byte(), crate::time::now()).await?;
+    let dump = read_dump(&options(args), random_byte(), crate::time::now()).await?;
     if args.json { print_json(&dump) } else { print(&dump_table(&dump)) }
 }
 
 /// Prints punches until Ctrl-C, the time is over or the clock is gone. All branches
 /// of the `select!` are cancel safe: timers, a signal and a receive.
 async fn live(args: &LiveArgs) -> anyhow::Result<()> {
-    let options = options(&args.read)?;
+    let options = options(&args.read);
     let (to_us, mut events) = mpsc::channel(EVENTS_MAX);
     let mut session = open(&options, to_us).await?;
     session.register_punches().await?;
@@ -136,7 +136,7 @@ async fn live(args: &LiveArgs) -> anyhow::Result<()> {
 }
 
 async fn set_time(args: &ReadArgs) -> anyhow::Result<()> {
-    let options = options(args)?;
+    let options = options(args);
     let (events, _) = mpsc::channel(1);
     let mut session = open(&options, events).await?;
     let now = crate::time::now().with_timezone(&options.zone).naive_local();
@@ -168,17 +168,15 @@ async fn open(
     Ok(session)
 }
 
-fn options(args: &ReadArgs) -> anyhow::Result<DumpOptions> {
-    if args.udp {
-        anyhow::bail!(say("clock-cli-udp", &[]));
-    }
-    Ok(DumpOptions {
-        target: args.addr.clone(),
+fn options(args: &ReadArgs) -> DumpOptions {
+    let transport = if args.udp { Transport::Udp } else { Transport::Tcp };
+    DumpOptions {
+        target: args.addr.clone().over(transport),
         comm_key: CommKey::new(args.comm_key),
         zone: args.timezone,
         layout: args.layout,
         timeouts: Timeouts::default(),
-    })
+    }
 }
 
 fn parse_target(text: &str) -> Result<Target, String> {

@@ -54,7 +54,6 @@ journal-stat-damage = damage           { $damage }
 journal-stat-set-aside = set aside        { $damage }
 
 clock-cli-interrupt = cannot wait for Ctrl-C
-clock-cli-udp = UDP is not supported yet: leave --udp out, most clocks offer TCP too
 clock-cli-target = write HOST or HOST:PORT, like 192.168.1.201:4370
 clock-cli-unwritable = the answer cannot be written
 clock-cli-stdout = standard output takes nothing

@@ -54,7 +54,6 @@ journal-stat-damage = dégât            { $damage }
 journal-stat-set-aside = mis de côté      { $damage }
 
 clock-cli-interrupt = Ctrl-C ne peut pas être attendu
-clock-cli-udp = UDP n'est pas encore pris en charge : retirez --udp, la plupart offrent aussi TCP
 clock-cli-target = écrivez HÔTE ou HÔTE:PORT, comme 192.168.1.201:4370
 clock-cli-unwritable = la réponse ne peut pas être écrite
 clock-cli-stdout = la sortie standard ne prend rien

@@ -1,18 +1,17 @@
-//! One TCP session with one clock: connect, authenticate, ask, leave.
+//! One session with one clock: connect, authenticate, ask, leave.
 //!
 //! Answers are matched by reply number only; what does not match is discarded. After
 //! any error but a refusal the session is broken and the caller connects anew rather
-//! than reading on. Only commands of [`wire::may_send`] leave.
+//! than reading on. Over UDP what can be asked twice without harm is asked again when no
+//! answer comes. Only commands of [`wire::may_send`] leave.
 
 mod bulk;
+mod dial;
 mod writing;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -29,7 +28,9 @@ use crate::supervise::progress;
 
 /// What a part does between two answers of its clock.
 const TURN_SLACK: Duration = Duration::from_mins(1);
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+/// Where frames may be lost, so often is asked before an answer is given up; each time a
+/// part of the patience.
+const TRIES: u32 = 4;
 /// Serial numbers and names are short.
 const TEXT_CHARS_MAX: usize = 128;
 /// A busy clock refuses now and then what it answers a moment later.
@@ -70,6 +71,8 @@ pub enum ClientError {
     NotAClock { target: String, found: WireError },
     #[error("{}", say("clock-no-answer", &[("step", .step), ("seconds", .after_s)]))]
     NoAnswer { step: Step, after_s: u64 },
+    #[error("{}", say("clock-lost", &[("step", .step)]))]
+    Lost { step: Step },
     #[error("{}", say("clock-ended", &[("step", .step), ("end", .end)]))]
     Ended { step: Step, end: LinkEnd },
     #[error("{}", say("clock-refused", &[("step", .step), ("answer", .answer)]))]
@@ -157,8 +160,11 @@ impl Session {
         timeouts: Timeouts,
         events: mpsc::Sender<Event>,
     ) -> Result<Session, ClientError> {
-        let stream = dial(target, timeouts.connect).await?;
-        let link = Link::start(stream, events);
+        let link = dial::dial(target, timeouts.connect, events).await?;
+        let mut timeouts = timeouts;
+        if link.is_lossy {
+            timeouts.progress /= TRIES;
+        }
         let target = target.to_string();
         let mut session =
             Session { link, target, id: 0, reply: u16::MAX, timeouts, is_broken: false };
@@ -347,11 +353,22 @@ impl Session {
         // `reply` starts below zero so that the first request carries 0.
         self.reply = if self.reply == u16::MAX { 0 } else { next_reply(self.reply) };
         let frame = Frame { command, session: self.id, reply: self.reply, data };
-        if self.link.outgoing.send(frame).await.is_err() {
-            // The task has ended; its reason is the last thing in the queue.
-            tracing::debug!(clock.target = self.target, "the connection has ended");
+        let tries = if self.link.is_lossy && wire::may_repeat(command) { TRIES } else { 1 };
+        let mut heard = Err(ClientError::Lost { step });
+        for _ in 0..tries {
+            if self.link.outgoing.send(frame.clone()).await.is_err() {
+                // The task has ended; its reason is the last thing in the queue.
+                tracing::debug!(clock.target = self.target, "the connection has ended");
+            }
+            heard = self.answer(step).await;
+            if !matches!(heard, Err(ClientError::NoAnswer { .. })) || tries == 1 {
+                return heard;
+            }
+            // The same number: whichever answer comes is the answer.
+            self.is_broken = false;
         }
-        self.answer(step).await
+        self.is_broken = true;
+        heard
     }
 
     /// The next frame that belongs to the request last sent.
@@ -432,26 +449,6 @@ pub(super) fn unless_refused<T>(asked: Result<T, ClientError>) -> Result<Option<
         Err(ClientError::Refused { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-async fn dial(target: &Target, within: Duration) -> Result<TcpStream, ClientError> {
-    let unreachable =
-        |reason: String| ClientError::Unreachable { target: target.to_string(), reason };
-    let dialled = async {
-        let found: Vec<SocketAddr> =
-            lookup_host((target.host.as_str(), target.port)).await?.collect();
-        TcpStream::connect(found.as_slice()).await
-    };
-    let stream = match timeout(within, dialled).await {
-        Ok(connected) => connected.map_err(|error| unreachable(error.to_string()))?,
-        Err(_) => return Err(unreachable(format!("no connection in {} s", within.as_secs()))),
-    };
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_AFTER);
-    let tuned = stream
-        .set_nodelay(true)
-        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive));
-    tuned.map_err(|error| unreachable(error.to_string()))?;
-    Ok(stream)
 }
 
 /// Text of an answer, cut: it goes into every event about the clock, and the wire allows

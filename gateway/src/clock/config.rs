@@ -36,6 +36,8 @@ pub struct ClockConfig {
     /// Keep a session open and take punches as they happen, besides reading the log.
     #[serde(default = "live_default")]
     pub live: bool,
+    /// UDP for old clocks that know nothing else; it is slower and goes well in one's own
+    /// network only.
     #[serde(default)]
     pub transport: Transport,
     /// Record layout (`40` to `64`, `16`, `8a`, `8b`), to settle what the log leaves open.
@@ -100,8 +102,6 @@ pub enum ConfigError {
     NameMissing,
     #[error("{}", say("clock-config-address", &[("name", .0), ("address", .1)]))]
     Address(String, String),
-    #[error("{}", say("clock-config-udp", &[("name", .0)]))]
-    Udp(String),
     #[error("{}", say("clock-config-poll", &[("name", .0), ("seconds", .1)]))]
     PollInterval(String, u32),
     #[error("{}", say("clock-config-set-time", &[("name", .0), ("seconds", .1)]))]
@@ -110,15 +110,22 @@ pub enum ConfigError {
     Layout(String, super::layout::UnknownLayout),
 }
 
-/// A host and a port, as written.
+/// A host and a port, as written, and the way to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     pub host: String,
     pub port: u16,
+    pub transport: Transport,
 }
 
 impl Target {
-    /// Reads `host`, `host:port`, `[v6]` and `[v6]:port`.
+    /// The same clock the other way.
+    #[must_use]
+    pub fn over(self, transport: Transport) -> Target {
+        Target { transport, ..self }
+    }
+
+    /// Reads `host`, `host:port`, `[v6]` and `[v6]:port`; over TCP.
     pub fn parse(text: &str) -> Option<Target> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -131,7 +138,8 @@ impl Target {
         };
         let port = port.map_or(Some(PORT_DEFAULT), |port| port.parse().ok())?;
         let is_host = !host.is_empty() && !host.contains(['/', ' ']);
-        (is_host && port != 0).then(|| Target { host: host.to_owned(), port })
+        let transport = Transport::Tcp;
+        (is_host && port != 0).then(|| Target { host: host.to_owned(), port, transport })
     }
 }
 
@@ -172,9 +180,6 @@ impl ClockConfig {
         }
         self.target()?;
         self.forced_layout()?;
-        if self.transport == Transport::Udp {
-            return Err(ConfigError::Udp(self.name.clone()));
-        }
         if !(5..=86_400).contains(&self.poll_interval_s) {
             return Err(ConfigError::PollInterval(self.name.clone(), self.poll_interval_s));
         }
@@ -186,6 +191,7 @@ impl ClockConfig {
 
     pub(super) fn target(&self) -> Result<Target, ConfigError> {
         Target::parse(&self.address)
+            .map(|target| target.over(self.transport))
             .ok_or_else(|| ConfigError::Address(self.name.clone(), self.address.clone()))
     }
 
@@ -247,9 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn udp_is_refused_with_a_way_out() {
-        let mut config = ClockConfig::new("p", "10.0.0.9");
-        config.transport = Transport::Udp;
-        assert!(config.check().unwrap_err().to_string().contains("transport = \"tcp\""));
+    fn udp_goes_to_the_same_address() {
+        let config: ClockConfig =
+            toml::from_str("name='p'\naddress='10.0.0.9'\ntransport='udp'").unwrap();
+        assert!(config.check().is_ok());
+        let target = config.target().unwrap();
+        assert_eq!((target.transport, target.port), (Transport::Udp, PORT_DEFAULT));
     }
 }

@@ -7,6 +7,7 @@ clock-not-a-clock = what listens at { $target } is not a clock ({ $found }): che
 clock-no-answer = no answer from the clock within { $seconds } s ({ $step }): check the network and the clock
 clock-ended = connection lost ({ $step }: { $end }); another try follows
 clock-refused = the clock refused ({ $step }, answer { $answer }): restart it if that lasts
+clock-lost = packets are lost on the way ({ $step }): check the clock's cable or Wi-Fi
 clock-senseless = the clock's answer makes no sense ({ $step }: { $what }): restart it if that lasts
 clock-forbidden = command { $command } is not one the gateway may send
 
@@ -45,7 +46,6 @@ clock-users-unknown = the user table ({ $bytes } bytes) has an unknown layout
 
 clock-config-name = a clock has no name: give each [[clock]] its own
 clock-config-address = clock “{ $name }”: the address “{ $address }” is not host:port, like 192.168.1.201:4370
-clock-config-udp = clock “{ $name }”: transport = "udp" is not supported yet; those that offer TCP too work with transport = "tcp"
 clock-config-poll = clock “{ $name }”: poll_interval_s is { $seconds }; 5 to 86400 are possible
 clock-config-layout = clock “{ $name }”: { $why }
 clock-layout-unknown = there is no layout “{ $name }”: write 40 to 64, 16, 8a or 8b

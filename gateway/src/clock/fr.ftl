@@ -7,6 +7,7 @@ clock-not-a-clock = ce qui écoute à { $target } n'est pas une pointeuse ({ $fo
 clock-no-answer = pas de réponse de la pointeuse en { $seconds } s ({ $step }) : vérifiez le réseau et la pointeuse
 clock-ended = liaison perdue ({ $step } : { $end }) ; un nouvel essai suit
 clock-refused = la pointeuse a refusé ({ $step }, réponse { $answer }) : redémarrez-la si cela dure
+clock-lost = des paquets se perdent en chemin ({ $step }) : vérifiez le câble ou le Wi-Fi de la pointeuse
 clock-senseless = réponse incompréhensible de la pointeuse ({ $step } : { $what }) : redémarrez-la si cela dure
 clock-forbidden = la commande { $command } n'est pas de celles que la passerelle peut envoyer
 
@@ -45,7 +46,6 @@ clock-users-unknown = la table des utilisateurs ({ $bytes } octets) a un format 
 
 clock-config-name = une pointeuse n'a pas de nom : donnez à chaque [[clock]] le sien
 clock-config-address = pointeuse « { $name } » : l'adresse « { $address } » n'est pas hôte:port, comme 192.168.1.201:4370
-clock-config-udp = pointeuse « { $name } » : transport = "udp" n'est pas encore pris en charge ; celles qui offrent aussi TCP vont avec transport = "tcp"
 clock-config-poll = pointeuse « { $name } » : poll_interval_s vaut { $seconds } ; de 5 à 86400 sont possibles
 clock-config-layout = pointeuse « { $name } » : { $why }
 clock-layout-unknown = il n'y a pas de format « { $name } » : écrivez 40 à 64, 16, 8a ou 8b

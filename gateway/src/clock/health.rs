@@ -35,6 +35,7 @@ impl From<&ClientError> for Fault {
             ClientError::NotAClock { .. } => words::NOT_A_CLOCK,
             ClientError::Unreachable { .. }
             | ClientError::NoAnswer { .. }
+            | ClientError::Lost { .. }
             | ClientError::Ended { .. }
             | ClientError::Senseless { .. }
             | ClientError::Forbidden(_) => words::UNREACHABLE,

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -22,6 +22,8 @@ use crate::i18n::say;
 const ANSWERS_MAX: usize = 64;
 const OUTGOING_MAX: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
+/// No datagram is larger.
+const DATAGRAM_BYTES_MAX: usize = 64 * 1024;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Something that happened at the clock. `code` says what.
@@ -47,19 +49,43 @@ pub enum LinkEnd {
 pub(super) struct Link {
     pub(super) outgoing: mpsc::Sender<Frame>,
     pub(super) answers: mpsc::Receiver<Result<Frame, LinkEnd>>,
+    /// Frames may be lost, doubled and overtake each other.
+    pub(super) is_lossy: bool,
     received_bytes: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
+/// What the task is given.
+struct Ends {
+    to_send: mpsc::Receiver<Frame>,
+    answers: mpsc::Sender<Result<Frame, LinkEnd>>,
+    events: mpsc::Sender<Event>,
+    received_bytes: Arc<AtomicU64>,
+}
+
 impl Link {
     pub(super) fn start(stream: TcpStream, events: mpsc::Sender<Event>) -> Link {
+        let (read, write) = stream.into_split();
+        let wire = Wire { read, write, reader: FrameReader::default() };
+        Self::run(false, events, |ends| tokio::spawn(serve(wire, ends)))
+    }
+
+    /// `socket` is connected, so that nobody else is heard.
+    pub(super) fn start_datagrams(socket: UdpSocket, events: mpsc::Sender<Event>) -> Link {
+        Self::run(true, events, |ends| tokio::spawn(serve_datagrams(socket, ends)))
+    }
+
+    fn run(
+        is_lossy: bool,
+        events: mpsc::Sender<Event>,
+        spawn: impl FnOnce(Ends) -> JoinHandle<()>,
+    ) -> Link {
         let (outgoing, to_send) = mpsc::channel(OUTGOING_MAX);
         let (to_session, answers) = mpsc::channel(ANSWERS_MAX);
         let received_bytes = Arc::new(AtomicU64::new(0));
-        let (read, write) = stream.into_split();
-        let wire = Wire { read, write, reader: FrameReader::default() };
-        let served = serve(wire, to_send, to_session, events, Arc::clone(&received_bytes));
-        Link { outgoing, answers, received_bytes, task: tokio::spawn(served) }
+        let told = Arc::clone(&received_bytes);
+        let task = spawn(Ends { to_send, answers: to_session, events, received_bytes: told });
+        Link { outgoing, answers, is_lossy, received_bytes, task }
     }
 
     /// Bytes received so far: tells a slow answer from none.
@@ -82,13 +108,8 @@ struct Wire {
 
 /// Both branches of the `select!` are cancel safe: a read that loses leaves its bytes
 /// in the socket or in the buffer, a receive that loses leaves the frame queued.
-async fn serve(
-    mut wire: Wire,
-    mut to_send: mpsc::Receiver<Frame>,
-    answers: mpsc::Sender<Result<Frame, LinkEnd>>,
-    events: mpsc::Sender<Event>,
-    received_bytes: Arc<AtomicU64>,
-) {
+async fn serve(mut wire: Wire, ends: Ends) {
+    let Ends { mut to_send, answers, events, received_bytes } = ends;
     let end = loop {
         wire.reader.buffer().reserve(READ_BYTES);
         tokio::select! {
@@ -114,20 +135,58 @@ async fn serve(
     let _ = answers.send(Err(end)).await;
 }
 
+/// As [`serve`], a frame a datagram. What is no frame is passed over: it may be anybody's.
+async fn serve_datagrams(socket: UdpSocket, ends: Ends) {
+    let Ends { mut to_send, answers, events, received_bytes } = ends;
+    let mut datagram = vec![0; DATAGRAM_BYTES_MAX];
+    let end = loop {
+        tokio::select! {
+            received = socket.recv(&mut datagram) => match received {
+                Ok(bytes) => {
+                    received_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+                    match Frame::decode_payload(datagram.get(..bytes).unwrap_or_default()) {
+                        Ok(frame) => if let Err(end) = pass_on(frame, &answers, &events).await {
+                            break end;
+                        },
+                        Err(error) => tracing::debug!(%error, "a datagram that is no frame"),
+                    }
+                }
+                // Among others: nobody listens at that port.
+                Err(error) => break broken(&error),
+            },
+            frame = to_send.recv() => match frame {
+                None => return,
+                Some(frame) => if let Err(error) = socket.send(&frame.encode_payload()).await {
+                    break broken(&error);
+                },
+            },
+        }
+    };
+    let _ = answers.send(Err(end)).await;
+}
+
 async fn dispatch(
     reader: &mut FrameReader,
     answers: &mpsc::Sender<Result<Frame, LinkEnd>>,
     events: &mpsc::Sender<Event>,
 ) -> Result<(), LinkEnd> {
     while let Some(frame) = reader.next_frame()? {
-        if frame.command == code::EVENT {
-            // Without a receiver nobody asked for events.
-            let _ = events.send(Event { code: frame.session, data: frame.data }).await;
-        } else if answers.send(Ok(frame)).await.is_err() {
-            return Err(LinkEnd::Closed);
-        }
+        pass_on(frame, answers, events).await?;
     }
     Ok(())
+}
+
+async fn pass_on(
+    frame: Frame,
+    answers: &mpsc::Sender<Result<Frame, LinkEnd>>,
+    events: &mpsc::Sender<Event>,
+) -> Result<(), LinkEnd> {
+    if frame.command == code::EVENT {
+        // Without a receiver nobody asked for events.
+        let _ = events.send(Event { code: frame.session, data: frame.data }).await;
+        return Ok(());
+    }
+    answers.send(Ok(frame)).await.map_err(|_| LinkEnd::Closed)
 }
 
 /// One write call per frame: some firmware takes a split header for garbage.

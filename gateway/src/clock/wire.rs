@@ -89,6 +89,19 @@ pub fn may_send(command: u16) -> bool {
     )
 }
 
+/// Whether a request may be sent again under the same number when no answer came. Not what
+/// answers with many frames, which two answers would mix; nor what would undo something newer.
+pub fn may_repeat(command: u16) -> bool {
+    !matches!(
+        command,
+        code::LOG_CLEAR
+            | code::BUFFER_READ
+            | code::USERS_READ
+            | code::LOG_READ
+            | code::OPERATIONS_READ
+    )
+}
+
 /// One request, answer or event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {

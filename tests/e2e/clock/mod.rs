@@ -5,6 +5,7 @@ mod part;
 mod reading;
 mod shop;
 pub(crate) mod sim;
+mod udp;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +24,7 @@ fn brisk() -> Timeouts {
 
 fn options(addr: SocketAddr, comm_key: u32) -> DumpOptions {
     DumpOptions {
-        target: Target { host: addr.ip().to_string(), port: addr.port() },
+        target: Target::parse(&addr.to_string()).unwrap(),
         comm_key: CommKey::new(comm_key),
         zone: chrono_tz::Tz::Africa__Algiers,
         layout: None,

@@ -15,7 +15,7 @@ fn layout(name: &str) -> AttendanceLayout {
     name.parse().unwrap()
 }
 
-fn assert_same(dump: &Value, sim: &ClockSim, what: &str) {
+pub(super) fn assert_same(dump: &Value, sim: &ClockSim, what: &str) {
     let read = dump["punches"].as_array().unwrap().iter().map(|punch| {
         let text = |key: &str| punch[key].as_str().unwrap().to_owned();
         let number = |key: &str| punch[key].as_u64().unwrap();

@@ -17,6 +17,8 @@ use super::write::{LOG_CLEARED, PIN_WIDTH, TIME_SET};
 const DIRECT_BYTES_MAX: usize = 1024;
 /// No frame may reach the 16-bit length that some clients keep.
 const PACKET_BYTES_MAX: usize = 0xffc0;
+/// Data bytes in one datagram.
+const DATAGRAM_DATA_MAX: usize = 1024;
 const RECORDS_CAPACITY: u32 = 50_000;
 
 /// What has happened so far; tests look here.
@@ -51,11 +53,18 @@ pub(super) struct Visitor {
     is_connected: bool,
     is_known: bool,
     event_mask: u32,
+    /// Largest data frame of the way it came, where that is less than the clock's.
+    packet_bytes_max: Option<usize>,
 }
 
 impl Visitor {
     pub(super) fn new(id: u64) -> Visitor {
         Visitor { id, ..Visitor::default() }
+    }
+
+    /// One that speaks UDP.
+    pub(super) fn by_datagrams(id: u64) -> Visitor {
+        Visitor { packet_bytes_max: Some(DATAGRAM_DATA_MAX), ..Visitor::new(id) }
     }
 }
 
@@ -223,7 +232,8 @@ impl Device {
                 self.counters.exits += 1;
                 self.leave(visitor);
                 let answer = simple(code::ACK_OK);
-                *visitor = Visitor::new(visitor.id);
+                let packet_bytes_max = visitor.packet_bytes_max;
+                *visitor = Visitor { packet_bytes_max, ..Visitor::new(visitor.id) };
                 answer
             }
             _ => self.answer_simple(visitor, request, now),
@@ -430,7 +440,7 @@ impl Device {
                 stream.get(start..end).filter(|part| !part.is_empty()).map(<[u8]>::to_vec)
             });
         match part {
-            Some(part) => self.stream(request.reply, &part),
+            Some(part) => self.stream(visitor, request.reply, &part),
             None => vec![frame(code::ACK_ERROR, visitor.session, request.reply, Vec::new())],
         }
     }
@@ -438,22 +448,24 @@ impl Device {
     /// The old way: the whole table as an answer to the plain command.
     fn read_plain(&mut self, visitor: &Visitor, request: &Frame) -> Vec<Frame> {
         match self.table(request.command) {
-            Some(table) => self.stream(request.reply, &table),
+            Some(table) => self.stream(visitor, request.reply, &table),
             None => vec![frame(code::ACK_ERROR, visitor.session, request.reply, Vec::new())],
         }
     }
 
     /// PREPARE_DATA, the data in packets, and the acknowledgement behind them. Here the
     /// session field counts the packets.
-    fn stream(&mut self, reply: u16, part: &[u8]) -> Vec<Frame> {
+    fn stream(&mut self, visitor: &Visitor, reply: u16, part: &[u8]) -> Vec<Frame> {
         let bytes = u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let packet = u32::try_from(self.packet_bytes).unwrap_or(u32::MAX).to_le_bytes();
+        let most = visitor.packet_bytes_max.unwrap_or(usize::MAX);
+        let packet_bytes = self.packet_bytes.min(most);
+        let packet = u32::try_from(packet_bytes).unwrap_or(u32::MAX).to_le_bytes();
         let mut prepare = [bytes, packet].concat();
         if self.faults.strikes(Fault::ShortPrepare) {
             prepare.truncate(4);
         }
         let mut frames = vec![frame(code::PREPARE_DATA, 0, reply, prepare)];
-        let packets = part.chunks(self.packet_bytes.min(PACKET_BYTES_MAX));
+        let packets = part.chunks(packet_bytes.min(PACKET_BYTES_MAX));
         let numbered = (0..).zip(packets);
         frames.extend(numbered.map(|(at, data)| frame(code::DATA, at, reply, data.to_vec())));
         let last = u16::try_from(frames.len().saturating_sub(2)).unwrap_or(u16::MAX);

@@ -46,9 +46,15 @@ pub enum Fault {
     NoUsers,
     /// The serial number is refused.
     NoSerial,
+    /// Over UDP: one datagram of an answer does not arrive.
+    Lost,
+    /// Over UDP: each datagram arrives twice.
+    Doubled,
+    /// Over UDP: two data frames of an answer overtake each other.
+    Overtaking,
 }
 
-const NAMES: [(&str, Fault); 18] = [
+const NAMES: [(&str, Fault); 21] = [
     ("burst", Fault::Burst),
     ("coalesced", Fault::Coalesced),
     ("dribble", Fault::Dribble),
@@ -67,6 +73,9 @@ const NAMES: [(&str, Fault); 18] = [
     ("stubborn", Fault::Stubborn),
     ("no-users", Fault::NoUsers),
     ("no-serial", Fault::NoSerial),
+    ("lost", Fault::Lost),
+    ("doubled", Fault::Doubled),
+    ("overtaking", Fault::Overtaking),
 ];
 
 /// A fault and how often it strikes; `None` is always.

@@ -12,6 +12,7 @@ mod link;
 mod page;
 mod push;
 mod store;
+mod udp;
 mod write;
 
 use std::io::Write as _;
@@ -24,7 +25,7 @@ use anyhow::Context as _;
 use chrono::{NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use fournil_gateway::clock::layout::AttendanceLayout;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -69,7 +70,8 @@ pub struct Args {
     pub packet_size: usize,
     /// Misbehave: burst, coalesced, dribble, cut, event-between, stale-reply, size-larger,
     /// direct, short-prepare, silent, no-buffer, count-zero, count-low, impossible-date,
-    /// bad-checksum, stubborn, no-users, no-serial; NAME=N strikes N times only
+    /// bad-checksum, stubborn, no-users, no-serial; over UDP lost, doubled, overtaking;
+    /// NAME=N strikes N times only
     #[arg(long = "fault", value_name = "NAME[=N]")]
     pub faults: Vec<FaultSpec>,
     /// Chooses people's cards and past punches
@@ -93,6 +95,9 @@ pub struct Args {
     /// Let somebody punch every so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub punch_every: Option<u64>,
+    /// Speak UDP too, on the same port
+    #[arg(long)]
+    pub udp: bool,
     /// Push punches to the server at this address (http://HOST:PORT), as clocks that push do
     #[arg(long, value_name = "URL")]
     pub push: Option<String>,
@@ -117,6 +122,8 @@ pub struct Profile {
     pub zone: Tz,
     pub last_day: NaiveDate,
     pub state: Option<PathBuf>,
+    /// Speak UDP too, on the same port.
+    pub udp: bool,
     /// Server to push punches to.
     pub push: Option<PushTo>,
     /// Pause between data frames.
@@ -140,6 +147,7 @@ impl Default for Profile {
             zone: Tz::Africa__Algiers,
             last_day: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap_or_default(),
             state: None,
+            udp: false,
             push: None,
             pace: PACE,
         }
@@ -163,6 +171,7 @@ impl From<&Args> for Profile {
             zone: args.timezone,
             last_day: args.last_day.or(today.pred_opt()).unwrap_or(today),
             state: args.state.clone(),
+            udp: args.udp,
             push: args.push.as_ref().map(|url| PushTo { url: url.clone(), ..PushTo::default() }),
             pace: PACE,
         }
@@ -246,6 +255,11 @@ impl ClockSim {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&shared), stop.clone()));
+        if profile.udp {
+            let socket = UdpSocket::bind(addr).await;
+            let socket = socket.with_context(|| format!("cannot listen on {addr} over UDP"))?;
+            tasks.spawn(udp::serve(socket, Arc::clone(&shared)));
+        }
         let mut http_addr = None;
         if let Some(http) = profile.http {
             let listener = bind(http).await?;

@@ -46,7 +46,7 @@ pub(super) async fn examine(clock: &ClockConfig, held: Option<&Status>) -> Findi
         return of_daemon(clock, device);
     }
     let finding = match Target::parse(&clock.address) {
-        Some(target) => read(clock, target).await,
+        Some(target) => read(clock, target.over(clock.transport)).await,
         None => Finding::new(CHECK, "unreachable"),
     };
     finding.of(&clock.name).with("address", &clock.address)
@@ -121,7 +121,7 @@ fn refused(error: &ClientError) -> Finding {
         ClientError::Unreachable { .. } => "unreachable",
         ClientError::KeyRefused { .. } => "comm-key-refused",
         ClientError::NotAClock { .. } => "not-a-clock",
-        ClientError::NoAnswer { .. } => "silent",
+        ClientError::NoAnswer { .. } | ClientError::Lost { .. } => "silent",
         ClientError::Busy { .. } | ClientError::Refused { .. } => "busy",
         ClientError::Ended { .. } | ClientError::Senseless { .. } | ClientError::Forbidden(_) => {
             "odd"

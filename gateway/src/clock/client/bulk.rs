@@ -8,11 +8,13 @@
 
 use tokio::time::{Duration, timeout};
 
-use super::{ClientError, Session, Step};
+use super::{ClientError, Session, Step, TRIES};
 use crate::clock::wire::{Frame, buffer_request, chunk_request, code, u32_at};
 
 /// What the vendor's own software asks for at once over TCP.
 pub(in crate::clock) const CHUNK_BYTES_MAX: u32 = 0xffc0;
+/// And over UDP.
+const CHUNK_DATAGRAMS_MAX: u32 = 16_384;
 /// A log of 200,000 records of 64 bytes, and room; more is not a log.
 const TABLE_BYTES_MAX: usize = 32 << 20;
 /// How long the closing acknowledgement may lag behind complete data.
@@ -78,7 +80,17 @@ impl Session {
         chunk_bytes: u32,
     ) -> Result<LogBytes, ClientError> {
         let within = self.timeouts.table;
-        let Ok(stream) = timeout(within, self.read_stream(table, chunk_bytes)).await else {
+        let reading = async {
+            for _ in 1..TRIES {
+                match self.read_stream(table, chunk_bytes).await {
+                    // What came without a buffer has to come whole once more.
+                    Err(ClientError::Lost { .. }) => {}
+                    read => return read,
+                }
+            }
+            self.read_stream(table, chunk_bytes).await
+        };
+        let Ok(stream) = timeout(within, reading).await else {
             self.is_broken = true;
             return Err(ClientError::NoAnswer { step: table.step(), after_s: within.as_secs() });
         };
@@ -94,7 +106,7 @@ impl Session {
         self.free_buffer().await?;
         let answer = self.ask(step, code::BUFFER_PREPARE, table.request()).await?;
         let stream = match (answer.command, u32_at(&answer.data, 1)) {
-            (code::DATA, _) => return Ok(answer.data),
+            (code::DATA, _) => return self.direct(step, answer.data),
             (code::PREPARE_DATA, _) => return self.collect(step, &answer, TABLE_BYTES_MAX).await,
             (code::ACK_OK, Some(bytes)) => self.read_chunks(step, bytes, chunk_bytes).await?,
             (code::ACK_UNAUTH, _) => {
@@ -111,8 +123,17 @@ impl Session {
         let answer = self.command(table.step(), command, data).await?;
         match answer.command {
             code::PREPARE_DATA => self.collect(table.step(), &answer, TABLE_BYTES_MAX).await,
-            _ => Ok(answer.data),
+            _ => self.direct(table.step(), answer.data),
         }
+    }
+
+    /// A table in one frame. Where frames may be lost, it may be one of many whose announcement
+    /// was: then its own length is another.
+    fn direct(&self, step: Step, stream: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        let rest = stream.len().saturating_sub(4);
+        let is_exact = u32_at(&stream, 0).is_some_and(|total| usize::try_from(total) == Ok(rest));
+        let is_sure = !self.link.is_lossy || stream.is_empty() || is_exact;
+        if is_sure { Ok(stream) } else { Err(ClientError::Lost { step }) }
     }
 
     async fn read_chunks(
@@ -123,21 +144,12 @@ impl Session {
     ) -> Result<Vec<u8>, ClientError> {
         let bytes_max = checked(step, announced, TABLE_BYTES_MAX)?;
         let mut stream = Vec::new();
-        let mut chunk_bytes = chunk_bytes.clamp(1, CHUNK_BYTES_MAX);
+        let most = if self.link.is_lossy { CHUNK_DATAGRAMS_MAX } else { CHUNK_BYTES_MAX };
+        let mut chunk_bytes = chunk_bytes.clamp(1, most);
         while stream.len() < bytes_max && !is_whole(&stream) {
             let start = u32::try_from(stream.len()).unwrap_or(u32::MAX);
             let wanted = chunk_bytes.min(announced - start);
-            let request = chunk_request(start, wanted);
-            let answer = self.ask(step, code::BUFFER_READ, request).await?;
-            let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-            let chunk = match answer.command {
-                code::DATA => answer.data,
-                code::PREPARE_DATA => self.collect(step, &answer, wanted).await?,
-                _ => Vec::new(),
-            };
-            if chunk.len() > wanted {
-                return Err(senseless(step, format!("{} bytes for {wanted}", chunk.len())));
-            }
+            let chunk = self.read_chunk(step, start, wanted).await?;
             if chunk.is_empty() {
                 match smaller_chunk(chunk_bytes) {
                     Some(smaller) => chunk_bytes = smaller,
@@ -149,6 +161,50 @@ impl Session {
         Ok(stream)
     }
 
+    /// A part of the buffer, empty where the clock does not give it. Where frames may be lost
+    /// it is asked for again, under a new number, so that two answers cannot mix.
+    async fn read_chunk(
+        &mut self,
+        step: Step,
+        start: u32,
+        wanted: u32,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut tries = if self.link.is_lossy { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match self.read_chunk_once(step, start, wanted).await {
+                Err(ClientError::Lost { .. }) if tries > 0 => {}
+                Err(ClientError::NoAnswer { .. }) if tries > 0 => self.is_broken = false,
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_chunk_once(
+        &mut self,
+        step: Step,
+        start: u32,
+        wanted: u32,
+    ) -> Result<Vec<u8>, ClientError> {
+        let request = chunk_request(start, wanted);
+        let answer = self.ask(step, code::BUFFER_READ, request).await?;
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let chunk = match answer.command {
+            // One of many frames whose announcement was lost.
+            code::DATA if self.link.is_lossy && answer.data.len() != wanted => {
+                return Err(ClientError::Lost { step });
+            }
+            code::DATA => answer.data,
+            code::PREPARE_DATA => self.collect(step, &answer, wanted).await?,
+            code::ACK_OK if self.link.is_lossy => return Err(ClientError::Lost { step }),
+            _ => Vec::new(),
+        };
+        if chunk.len() > wanted {
+            return Err(senseless(step, format!("{} bytes for {wanted}", chunk.len())));
+        }
+        Ok(chunk)
+    }
+
     /// Takes the data frames after a PREPARE_DATA, to the acknowledgement behind them.
     async fn collect(
         &mut self,
@@ -158,6 +214,9 @@ impl Session {
     ) -> Result<Vec<u8>, ClientError> {
         let announced = u32_at(&prepare.data, 0).unwrap_or_default();
         let announced = checked(step, announced, bytes_max)?;
+        if self.link.is_lossy {
+            return self.collect_datagrams(step, announced).await;
+        }
         let mut stream = Vec::with_capacity(announced);
         loop {
             let is_complete = stream.len() == announced;
@@ -177,6 +236,51 @@ impl Session {
             }
         }
     }
+}
+
+impl Session {
+    /// The same where frames may be lost: all of it, once and in order, or
+    /// [`ClientError::Lost`].
+    async fn collect_datagrams(
+        &mut self,
+        step: Step,
+        announced: usize,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut parts: Vec<(u16, Vec<u8>)> = Vec::new();
+        let mut bytes = 0;
+        // The acknowledgement that comes late belongs to no later request.
+        while bytes < announced {
+            match self.answer(step).await {
+                Ok(frame) if frame.command == code::DATA => {
+                    bytes += frame.data.len();
+                    parts.push((frame.session, frame.data));
+                }
+                Ok(frame) if frame.command == code::ACK_OK => break,
+                Ok(frame) => return Err(ClientError::Refused { step, answer: frame.command }),
+                Err(ClientError::NoAnswer { .. }) => {
+                    self.is_broken = false;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if bytes != announced || !is_in_order(parts.iter().map(|(place, _)| *place)) {
+            return Err(ClientError::Lost { step });
+        }
+        Ok(parts.into_iter().flat_map(|(_, data)| data).collect())
+    }
+}
+
+/// Whether places that count up do so one by one. Firmware that puts the same number into each
+/// frame does not say, and is believed.
+fn is_in_order(places: impl Iterator<Item = u16>) -> bool {
+    let places: Vec<u16> = places.collect();
+    let is_same = places.windows(2).all(|pair| pair.first() == pair.last());
+    let follows = |pair: &[u16]| match *pair {
+        [before, after] => before.checked_add(1) == Some(after),
+        _ => true,
+    };
+    is_same || places.windows(2).all(follows)
 }
 
 fn checked(step: Step, announced: u32, bytes_max: usize) -> Result<usize, ClientError> {
@@ -215,4 +319,19 @@ fn without_length(mut stream: Vec<u8>, step: Step) -> Result<LogBytes, ClientErr
         stream.truncate(total);
     }
     Ok(LogBytes { records: stream, warnings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_overtook_each_other_are_seen() {
+        assert!(is_in_order([0, 1, 2].into_iter()));
+        assert!(is_in_order([7, 7, 7].into_iter()), "it says nothing");
+        assert!(is_in_order([5].into_iter()) && is_in_order(std::iter::empty()));
+        for wrong in [[0, 2, 1], [0, 0, 1], [1, 0, 2], [0, 1, 3]] {
+            assert!(!is_in_order(wrong.into_iter()), "{wrong:?}");
+        }
+    }
 }
