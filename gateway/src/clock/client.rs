@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 pub use bulk::LogBytes;
-pub(super) use bulk::{CHUNK_BYTES_MAX, Table, smaller_chunk};
+pub(super) use bulk::{Buffered, CHUNK_BYTES_MAX, StoredLog, Table, smaller_chunk};
 pub(super) use writing::ClearPermit;
 
 use super::config::{CommKey, Target};

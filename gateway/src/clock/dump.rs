@@ -132,12 +132,12 @@ async fn dump(
         lock: false,
         now: now.with_timezone(&options.zone).naive_local(),
     };
-    let reading = visit::read(session, &plan).await?;
+    let reading = visit::read(session, &plan, None).await?;
     let mut warnings = reading.warnings;
     let users = reading.users.unwrap_or_default();
     let (layout, records) = match reading.log {
         Log::Records { layout, bytes } => (Some(layout), layout.decode_all(&bytes, &users)),
-        Log::Empty | Log::Unchanged => (None, Vec::new()),
+        Log::Empty | Log::Unchanged | Log::Poured { .. } => (None, Vec::new()),
         Log::Ambiguous { candidates, bytes } => {
             warnings.push(ambiguity(&candidates, &bytes));
             (None, Vec::new())

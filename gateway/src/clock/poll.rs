@@ -9,6 +9,7 @@
 //! A punch is marked as known, and its event acknowledged, only once the journal has
 //! it. A journal that cannot write leaves everything to the next reading.
 
+mod digest;
 mod orders;
 mod profile;
 mod session;

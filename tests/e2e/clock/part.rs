@@ -370,3 +370,29 @@ async fn the_simulated_clock_serves_one_session_and_refuses_punches_while_locked
     assert!(sim.punch("1", 0).is_ok());
     session.close().await;
 }
+
+/// More than is gathered: it is given out part by part, with the layout unknown and known.
+#[tokio::test]
+async fn a_long_log_is_recorded_whole_and_in_order_without_being_held() {
+    for layout in ["40", "8a"] {
+        let punches = 2_200_000 / if layout == "40" { 40 } else { 8 };
+        let layout = layout.parse().unwrap();
+        // Broken off once on the way: what was told before is not told again.
+        let faults = vec![FaultSpec { fault: Fault::Cut, times: Some(1) }];
+        let profile = Profile { punches, layout, faults, ..Profile::default() };
+        let sim = ClockSim::start(profile).await.unwrap();
+        let mut shop = open_shop(config(&sim));
+        let told = shop.punches(punches).await;
+        let told: Vec<_> = told.iter().map(|p| (&p.user_id, &p.local_time)).collect();
+        let held = sim.punches();
+        let held: Vec<_> = held.iter().map(|p| (&p.user_id, p.local_time())).collect();
+        let is_same =
+            told.iter().zip(&held).all(|(told, held)| (told.0, told.1) == (held.0, &held.1));
+        assert!(is_same && told.len() == held.len());
+        let tables = sim.counters().tables;
+        assert_eq!(shop.read_now().await.state(), CommandState::Done);
+        assert!(sim.counters().tables > tables, "read again");
+        sim.punch("1", 0).unwrap();
+        assert_eq!(shop.punch().await.user_id, "1", "and nothing of it was told again");
+    }
+}

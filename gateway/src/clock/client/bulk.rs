@@ -4,7 +4,8 @@
 //! A table begins with its own length, and that is what counts: the length announced
 //! by the buffer may be larger than the stream. Chunks are asked one after another;
 //! records may straddle their borders, so nothing is decoded here. Lengths are
-//! checked before memory is taken.
+//! checked before memory is taken. A long log is not gathered: it is read part by part
+//! ([`Passage`]), as often as one likes while the buffer holds it.
 
 use tokio::time::{Duration, timeout};
 
@@ -15,8 +16,12 @@ use crate::clock::wire::{Frame, buffer_request, chunk_request, code, u32_at};
 pub(in crate::clock) const CHUNK_BYTES_MAX: u32 = 0xffc0;
 /// And over UDP.
 const CHUNK_DATAGRAMS_MAX: u32 = 16_384;
-/// A log of 200,000 records of 64 bytes, and room; more is not a log.
+/// More than any log; and most that is gathered of what comes without a buffer.
 const TABLE_BYTES_MAX: usize = 32 << 20;
+/// A log in the clock's buffer that is longer is read part by part.
+const GATHERED_BYTES_MAX: u32 = 2 << 20;
+/// In front of each table.
+const LENGTH_BYTES: usize = 4;
 /// How long the closing acknowledgement may lag behind complete data.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -43,6 +48,66 @@ pub(in crate::clock) fn smaller_chunk(chunk_bytes: u32) -> Option<u32> {
         16_385.. => Some(16_384),
         4_097..=16_384 => Some(4_096),
         _ => None,
+    }
+}
+
+/// What came of asking for a table.
+enum Prepared {
+    /// All of it, its length in front.
+    Direct(Vec<u8>),
+    Buffered(Buffered),
+}
+
+/// A log, or where it lies.
+#[derive(Debug)]
+pub(in crate::clock) enum StoredLog {
+    Gathered(LogBytes),
+    /// In the clock's buffer; free it when it was read.
+    Buffered(Buffered),
+}
+
+/// A table in the clock's buffer.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::clock) struct Buffered {
+    step: Step,
+    announced: usize,
+    chunk_bytes: u32,
+}
+
+/// One passage through a buffer, from its beginning.
+#[derive(Debug)]
+pub(in crate::clock) struct Passage {
+    buffered: Buffered,
+    /// Bytes that came, the table's own length in front included.
+    at: usize,
+    length: Vec<u8>,
+}
+
+impl Buffered {
+    pub(in crate::clock) fn passage(self) -> Passage {
+        Passage { buffered: self, at: 0, length: Vec::with_capacity(LENGTH_BYTES) }
+    }
+}
+
+impl Passage {
+    /// Bytes of records, as the table itself says; `None` before its first part came.
+    pub(in crate::clock) fn total(&self) -> Option<usize> {
+        u32_at(&self.length, 0).and_then(|total| usize::try_from(total).ok())
+    }
+
+    fn is_over(&self) -> bool {
+        let is_whole = self.total().is_some_and(|total| self.at >= LENGTH_BYTES + total);
+        is_whole || self.at >= self.buffered.announced
+    }
+
+    /// The records in a part that has just come.
+    fn take(&mut self, mut part: Vec<u8>) -> Vec<u8> {
+        self.at += part.len();
+        let missing = (LENGTH_BYTES - self.length.len()).min(part.len());
+        self.length.extend(part.drain(..missing));
+        let end = self.total().map_or(0, |total| LENGTH_BYTES + total);
+        part.truncate(part.len().saturating_sub(self.at.saturating_sub(end)));
+        part
     }
 }
 
@@ -102,20 +167,58 @@ impl Session {
         table: Table,
         chunk_bytes: u32,
     ) -> Result<Vec<u8>, ClientError> {
+        match self.prepare(table, chunk_bytes).await? {
+            Prepared::Direct(stream) => Ok(stream),
+            Prepared::Buffered(buffered) => {
+                let stream = self.gather(buffered).await?;
+                self.free_buffer().await?;
+                Ok(stream)
+            }
+        }
+    }
+
+    /// The log, left in the clock's buffer where it is long.
+    pub(in crate::clock) async fn open_log(
+        &mut self,
+        chunk_bytes: u32,
+    ) -> Result<StoredLog, ClientError> {
+        let prepared = match self.prepare(Table::Log, chunk_bytes).await {
+            Err(ClientError::Lost { .. }) => None,
+            prepared => Some(prepared?),
+        };
+        match prepared {
+            Some(Prepared::Buffered(buffered))
+                if buffered.announced > GATHERED_BYTES_MAX as usize =>
+            {
+                Ok(StoredLog::Buffered(buffered))
+            }
+            Some(Prepared::Direct(stream)) => {
+                without_length(stream, Step::Log).map(StoredLog::Gathered)
+            }
+            // Short: prepared again, which costs one answer.
+            Some(Prepared::Buffered(_)) | None => {
+                self.read_table(Table::Log, chunk_bytes).await.map(StoredLog::Gathered)
+            }
+        }
+    }
+
+    async fn prepare(&mut self, table: Table, chunk_bytes: u32) -> Result<Prepared, ClientError> {
         let step = table.step();
         self.free_buffer().await?;
         let answer = self.ask(step, code::BUFFER_PREPARE, table.request()).await?;
         let stream = match (answer.command, u32_at(&answer.data, 1)) {
-            (code::DATA, _) => return self.direct(step, answer.data),
-            (code::PREPARE_DATA, _) => return self.collect(step, &answer, TABLE_BYTES_MAX).await,
-            (code::ACK_OK, Some(bytes)) => self.read_chunks(step, bytes, chunk_bytes).await?,
+            (code::DATA, _) => self.direct(step, answer.data)?,
+            (code::PREPARE_DATA, _) => self.collect(step, &answer, TABLE_BYTES_MAX).await?,
+            (code::ACK_OK, Some(bytes)) => {
+                let announced = checked(step, bytes, TABLE_BYTES_MAX)?;
+                return Ok(Prepared::Buffered(Buffered { step, announced, chunk_bytes }));
+            }
             (code::ACK_UNAUTH, _) => {
                 return Err(ClientError::KeyRefused { target: self.target.clone() });
             }
-            _ => return self.read_old_style(table).await,
+            _ => self.read_old_style(table).await?,
         };
-        self.free_buffer().await?;
-        Ok(stream)
+        Ok(Prepared::Direct(stream))
     }
 
     async fn read_old_style(&mut self, table: Table) -> Result<Vec<u8>, ClientError> {
@@ -136,29 +239,44 @@ impl Session {
         if is_sure { Ok(stream) } else { Err(ClientError::Lost { step }) }
     }
 
-    async fn read_chunks(
-        &mut self,
-        step: Step,
-        announced: u32,
-        chunk_bytes: u32,
-    ) -> Result<Vec<u8>, ClientError> {
-        let bytes_max = checked(step, announced, TABLE_BYTES_MAX)?;
-        let mut stream = Vec::new();
-        let most = if self.link.is_lossy { CHUNK_DATAGRAMS_MAX } else { CHUNK_BYTES_MAX };
-        let mut chunk_bytes = chunk_bytes.clamp(1, most);
-        while stream.len() < bytes_max && !is_whole(&stream) {
-            let start = u32::try_from(stream.len()).unwrap_or(u32::MAX);
-            let wanted = chunk_bytes.min(announced - start);
-            let chunk = self.read_chunk(step, start, wanted).await?;
-            if chunk.is_empty() {
-                match smaller_chunk(chunk_bytes) {
-                    Some(smaller) => chunk_bytes = smaller,
-                    None => break,
-                }
-            }
-            stream.extend_from_slice(&chunk);
+    /// The whole of a buffered table, its length in front.
+    async fn gather(&mut self, buffered: Buffered) -> Result<Vec<u8>, ClientError> {
+        let mut passage = buffered.passage();
+        let mut records = Vec::new();
+        while let Some(part) = self.next_part(&mut passage).await? {
+            records.extend_from_slice(&part);
         }
-        Ok(stream)
+        Ok([passage.length, records].concat())
+    }
+
+    /// The next records of a passage, cut anywhere; `None` at its end. Fails where the clock
+    /// gives less than the table says.
+    pub(in crate::clock) async fn next_part(
+        &mut self,
+        passage: &mut Passage,
+    ) -> Result<Option<Vec<u8>>, ClientError> {
+        let Buffered { step, announced, .. } = passage.buffered;
+        let most = if self.link.is_lossy { CHUNK_DATAGRAMS_MAX } else { CHUNK_BYTES_MAX };
+        while !passage.is_over() {
+            let asked = passage.buffered.chunk_bytes.clamp(1, most);
+            let left = u32::try_from(announced - passage.at).unwrap_or(u32::MAX);
+            let start = u32::try_from(passage.at).unwrap_or(u32::MAX);
+            let chunk = self.read_chunk(step, start, asked.min(left)).await?;
+            if !chunk.is_empty() {
+                return Ok(Some(passage.take(chunk)));
+            }
+            match smaller_chunk(asked) {
+                Some(smaller) => passage.buffered.chunk_bytes = smaller,
+                None => break,
+            }
+        }
+        let came = passage.at.saturating_sub(LENGTH_BYTES);
+        match passage.total() {
+            Some(total) if came < total => {
+                Err(senseless(step, format!("{came} of {total} bytes arrived")))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// A part of the buffer, empty where the clock does not give it. Where frames may be lost
@@ -293,12 +411,6 @@ fn checked(step: Step, announced: u32, bytes_max: usize) -> Result<usize, Client
 
 fn senseless(step: Step, what: String) -> ClientError {
     ClientError::Senseless { step, what }
-}
-
-/// Whether the stream holds all that its own length says.
-fn is_whole(stream: &[u8]) -> bool {
-    let rest = stream.len().saturating_sub(4);
-    u32_at(stream, 0).is_some_and(|total| usize::try_from(total).is_ok_and(|total| rest >= total))
 }
 
 fn without_length(mut stream: Vec<u8>, step: Step) -> Result<LogBytes, ClientError> {

@@ -39,16 +39,45 @@ pub enum LayoutChoice {
     Ambiguous(Vec<AttendanceLayout>),
 }
 
-/// Decides how to read a log (the records without the total in front of them).
+/// So many bytes of a log on either end are enough to decide.
+pub const END_BYTES: usize = SAMPLE_RECORDS * 64;
+
+/// What is looked at of a log, the records without the total in front of them: how long it is,
+/// and its ends. A log that is too long to be held at once needs no more.
+#[derive(Debug, Clone, Copy)]
+pub struct LogEnds<'l> {
+    pub bytes: usize,
+    pub head: &'l [u8],
+    /// Empty while only the beginning is known.
+    pub tail: &'l [u8],
+}
+
+impl<'l> LogEnds<'l> {
+    fn record(&self, at: usize, stride: usize) -> Option<&'l [u8]> {
+        let start = at * stride;
+        let in_tail = || {
+            let start = start.checked_sub(self.bytes.checked_sub(self.tail.len())?)?;
+            self.tail.get(start..start + stride)
+        };
+        self.head.get(start..start + stride).or_else(in_tail)
+    }
+}
+
+/// Decides how to read a log.
 pub fn choose_layout(log: &[u8], facts: &LogFacts<'_>) -> LayoutChoice {
-    if log.is_empty() {
+    choose_by_ends(&LogEnds { bytes: log.len(), head: log, tail: &[] }, facts)
+}
+
+/// Decides how to read a log of which only the ends are held.
+pub fn choose_by_ends(log: &LogEnds<'_>, facts: &LogFacts<'_>) -> LayoutChoice {
+    if log.bytes == 0 {
         return LayoutChoice::Empty;
     }
     let graded: Vec<(AttendanceLayout, u32)> =
-        candidates(log.len()).map(|layout| (layout, percent_good(log, layout, facts))).collect();
+        candidates(log.bytes).map(|layout| (layout, percent_good(log, layout, facts))).collect();
     let best = graded.iter().map(|(_, percent)| *percent).max().unwrap_or_default();
     let supported = |layout: AttendanceLayout| {
-        facts.known == Some(layout) || divides_into(log.len(), layout, facts.count)
+        facts.known == Some(layout) || divides_into(log.bytes, layout, facts.count)
     };
     let mut backed = graded
         .iter()
@@ -93,15 +122,15 @@ fn divides_into(bytes: usize, layout: AttendanceLayout, count: u32) -> bool {
 
 /// How many of the first and last records read as records. An odd time costs half,
 /// because clocks with an empty battery do write such times.
-fn percent_good(log: &[u8], layout: AttendanceLayout, facts: &LogFacts<'_>) -> u32 {
+fn percent_good(log: &LogEnds<'_>, layout: AttendanceLayout, facts: &LogFacts<'_>) -> u32 {
     let stride = layout.stride();
-    let records = log.len() / stride;
+    let records = log.bytes / stride;
     let sample = (0..records)
         .filter(|at| *at < SAMPLE_RECORDS || *at >= records.saturating_sub(SAMPLE_RECORDS));
     let (mut points, mut most) = (0, 0);
     for at in sample {
+        let Some(raw) = log.record(at, stride) else { continue };
         most += 2;
-        let raw = log.get(at * stride..(at + 1) * stride).unwrap_or_default();
         points += layout.decode(raw, facts.users).map_or(0, |record| points_of(&record, facts));
     }
     (points * 100).checked_div(most).unwrap_or_default()

@@ -15,7 +15,7 @@ mod user_write;
 mod users;
 
 pub use attendance::{AttendanceLayout, LogRecord, UnknownLayout, number_occurrences};
-pub use choose::{LayoutChoice, LogFacts, choose_layout};
+pub use choose::{END_BYTES, LayoutChoice, LogEnds, LogFacts, choose_by_ends, choose_layout};
 pub use event::{EventUser, LiveRecord, decode_punch_event};
 pub use operations::{OPERATION_BYTES, Operation, decode_operations};
 pub use sizes::Sizes;

@@ -115,8 +115,9 @@ fn decode_28(raw: &[u8]) -> Option<User> {
     })
 }
 
-/// Names come in the clock's code page. UTF-8 is tried first because nothing else
-/// looks like it; then Windows-1256, which Arabic firmware uses.
+/// Names come in the clock's code page, which it does not name. UTF-8 is tried first because
+/// nothing else looks like it; then Windows-1256, which Arabic firmware uses; then GBK, of
+/// Chinese firmware, when what Windows-1256 makes of the bytes is no name.
 fn name_text(bytes: &[u8]) -> (String, bool) {
     let bytes = until_nul(bytes);
     let (text, is_odd) = match std::str::from_utf8(bytes) {
@@ -124,11 +125,25 @@ fn name_text(bytes: &[u8]) -> (String, bool) {
         Err(error) => match cut_character(bytes, &error) {
             // A full field may end in the middle of a character.
             Some(text) => (text, false),
-            None => (encoding_rs::WINDOWS_1256.decode_without_bom_handling(bytes).0.into(), true),
+            None => (foreign_text(bytes), true),
         },
     };
     let is_odd = is_odd || text.chars().any(char::is_control);
     (text.chars().filter(|letter| !letter.is_control()).collect(), is_odd)
+}
+
+fn foreign_text(bytes: &[u8]) -> String {
+    let (arabic, _) = encoding_rs::WINDOWS_1256.decode_without_bom_handling(bytes);
+    let is_name = |letter: char| {
+        letter.is_ascii()
+            || matches!(letter, '\u{0621}'..='\u{064a}' | 'پ' | 'چ' | 'ژ' | 'گ' | '،')
+            || "àâçèéêëîïôùûüœ".contains(letter)
+    };
+    if arabic.chars().all(is_name) {
+        return arabic.into_owned();
+    }
+    let chinese = encoding_rs::GBK.decode_without_bom_handling_and_without_replacement(bytes);
+    chinese.unwrap_or(arabic).into_owned()
 }
 
 fn cut_character(bytes: &[u8], error: &std::str::Utf8Error) -> Option<String> {
@@ -164,4 +179,26 @@ fn looks_like(layout: UsersLayout, table: &[u8]) -> bool {
         .decode_all(table)
         .iter()
         .all(|user| !user.is_odd && user.uid != 0 && user.group < 100 && user.privilege < 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_in_the_code_page_they_can_be_in() {
+        let read = |bytes: &[u8]| name_text(bytes);
+        assert_eq!(read("Leïla\0rest".as_bytes()), ("Leïla".to_owned(), false));
+        let arabic = |text| encoding_rs::WINDOWS_1256.encode(text).0.into_owned();
+        for name in ["محمد", "فاطمة الزهراء", "Amélie", "عبد القادر"] {
+            assert_eq!(read(&arabic(name)), (name.to_owned(), true));
+        }
+        let chinese = |text| encoding_rs::GBK.encode(text).0.into_owned();
+        for name in ["王伟", "张三", "李娜"] {
+            assert_eq!(read(&chinese(name)), (name.to_owned(), true));
+        }
+        // Neither: kept as something, and said to be odd.
+        let (text, is_odd) = read(&[0xff, 0x80, 0xff]);
+        assert!(is_odd && !text.is_empty(), "{text}");
+    }
 }

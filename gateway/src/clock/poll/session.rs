@@ -1,24 +1,24 @@
 //! One session of the part: who is the clock, what is in its log, what happens now.
 
-use std::collections::HashSet;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fournil_protocol::event::{Body, Notice, Punch, Severity};
+use fournil_protocol::event::{Body, Notice, Severity};
 use fournil_protocol::words;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
+use super::digest::Digest;
 use super::{ClockPart, SessionEnd, next_job, random};
 use crate::clock::client::{EventAck, Session, unless_refused};
 use crate::clock::health::Fault;
 use crate::clock::index::Index;
 use crate::clock::layout::{AttendanceLayout, Sizes, decode_punch_event};
-use crate::clock::ledger::{Key, Ledger, LiveVerdict, Origin, Pass, drift_ms};
+use crate::clock::ledger::{Ledger, LiveVerdict, Origin, drift_ms};
 use crate::clock::link::Event;
-use crate::clock::visit::{self, Log, Plan, Reading};
+use crate::clock::visit::{self, Plan};
 use crate::clock::wire::EVENT_PUNCH;
 use crate::i18n::say;
 use crate::supervise::progress;
@@ -34,8 +34,8 @@ const FULL_READ_EVERY: Duration = Duration::from_mins(15);
 const HELD_MAX: usize = 10_000;
 /// Events that only start a reading start at most one in this time.
 const HINT_PAUSE: Duration = Duration::from_secs(2);
-/// Records decoded, and punches written to the journal, at once.
-const BATCH_RECORDS: usize = 200;
+/// Parts of a long log that wait for the journal; the clock waits for the next.
+const PARTS_MAX: usize = 1;
 /// A locked keypad unlocks by itself after this time, whatever becomes of us.
 pub(super) const LOCK_S: u32 = 120;
 /// Bytes of an unreadable log shown in the notice about it.
@@ -257,11 +257,15 @@ impl ClockPart {
         let mut held: Vec<Event> = Vec::new();
         let plan = self.plan();
         let stop = self.stop.clone();
+        let mut digest = Digest::of(awaited);
+        let (give, mut given) = mpsc::channel(PARTS_MAX);
         let reading = {
-            let mut reading = pin!(visit::read(session, &plan));
+            let mut reading = pin!(visit::read(session, &plan, Some(give)));
             loop {
                 // The reading is pinned outside and never dropped between two turns.
                 tokio::select! {
+                    biased;
+                    Some(part) = given.recv() => self.take_part(&part, &mut digest, origin).await?,
                     read = &mut reading => break read,
                     Some(event) = events.recv() => {
                         // The log being read may be from before it.
@@ -283,7 +287,10 @@ impl ClockPart {
         if let Some(users) = &reading.users {
             self.memory.users = Some(Arc::clone(users));
         }
-        let new = self.digest(reading, awaited, origin).await?;
+        while let Ok(part) = given.try_recv() {
+            self.take_part(&part, &mut digest, origin).await?;
+        }
+        let new = self.digest(reading, digest, origin).await?;
         self.is_behind = false;
         for event in held {
             if self.live(&event, origin, ack).await == Hint::ReadLog {
@@ -309,76 +316,6 @@ impl ClockPart {
             lock: self.config.lock_while_reading,
             now: self.now_local(self.now()),
         }
-    }
-
-    /// Records what a reading brought; returns how many punches were new.
-    async fn digest(
-        &mut self,
-        reading: Reading,
-        awaited: HashSet<Key>,
-        origin: &Origin,
-    ) -> Result<usize, SessionEnd> {
-        let sizes = reading.sizes;
-        let (layout, bytes) = match reading.log {
-            Log::Unchanged => return Ok(0),
-            Log::Empty => (AttendanceLayout::FORTY, Vec::new()),
-            Log::Records { layout, bytes } => {
-                self.memory.layout = Some(layout);
-                (layout, bytes)
-            }
-            Log::Ambiguous { candidates, bytes } => {
-                self.tell_ambiguity(&sizes, &candidates, &bytes).await?;
-                return Ok(0);
-            }
-        };
-        self.condition.layout_unclear = None;
-        self.memory.settled = None;
-        let mut pass = Ledger::pass(layout, awaited);
-        let mut new = 0;
-        for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
-            new += self.record_part(part, layout, &mut pass, origin).await?;
-        }
-        let finding = self.memory.ledger.finish(&pass);
-        if finding.is_pruned {
-            self.memory.note(&self.config.name, |index, ledger| {
-                index.replace(ledger.recorded(), ledger.trust())
-            });
-        } else if finding.is_trust_changed {
-            self.memory.note(&self.config.name, |index, ledger| index.set_trust(ledger.trust()));
-        }
-        if finding.unconfirmed > 0 {
-            self.tell_unconfirmed(finding.unconfirmed).await?;
-        }
-        let held = bytes.len() / layout.stride();
-        let read_ms = self.now().timestamp_millis();
-        self.told.whole_read = Some((read_ms, u32::try_from(held).unwrap_or(u32::MAX)));
-        self.learn_layout();
-        self.memory.settled = settled_count(&sizes, held).map(|count| (count, Instant::now()));
-        tracing::debug!(clock.name = self.config.name, clock.new = new, "log read");
-        Ok(new)
-    }
-
-    /// Records the new punches of a part of the log with one request to the journal.
-    async fn record_part(
-        &mut self,
-        part: &[u8],
-        layout: AttendanceLayout,
-        pass: &mut Pass,
-        origin: &Origin,
-    ) -> Result<usize, SessionEnd> {
-        let now = self.now();
-        let users = self.memory.users.clone().unwrap_or_default();
-        let records = layout.decode_all(part, &users);
-        let met =
-            records.iter().filter_map(|record| self.memory.ledger.meet(pass, record, origin, now));
-        let new: Vec<Punch> = met.collect();
-        if new.is_empty() {
-            return Ok(0);
-        }
-        self.recorder.record(new.iter().cloned().map(Body::Punch).collect()).await?;
-        let numbers: Vec<_> = new.iter().map(|punch| self.memory.ledger.mark(punch)).collect();
-        self.memory.note(&self.config.name, |index, _| index.add(&numbers));
-        Ok(new.len())
     }
 
     /// Records a live punch and acknowledges it once it is durable.
@@ -419,7 +356,7 @@ impl ClockPart {
         }
     }
 
-    async fn tell_ambiguity(
+    pub(super) async fn tell_ambiguity(
         &mut self,
         sizes: &Sizes,
         candidates: &[AttendanceLayout],
@@ -444,7 +381,7 @@ impl ClockPart {
         Ok(())
     }
 
-    async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
+    pub(super) async fn tell_unconfirmed(&self, count: usize) -> Result<(), SessionEnd> {
         let detail = say("clock-live-differs", &[("count", &count)]);
         self.notice(Severity::Warning, words::CLOCK_LIVE_DIFFERS, detail).await
     }
@@ -473,12 +410,4 @@ pub(super) struct Read {
 enum Hint {
     Nothing,
     ReadLog,
-}
-
-/// The count at which the log needs no reading: only for a clock that counts right and
-/// whose log is not full, since a full log changes without its count.
-fn settled_count(sizes: &Sizes, held: usize) -> Option<u32> {
-    let is_count_right = usize::try_from(sizes.records).is_ok_and(|count| count == held);
-    let has_room = sizes.records_capacity == 0 || sizes.records < sizes.records_capacity;
-    (is_count_right && has_room && held > 0).then_some(sizes.records)
 }
