@@ -169,3 +169,55 @@ proptest! {
         prop_assert!(Frame::decode_payload(&bytes).is_err());
     }
 }
+
+#[test]
+fn whole_reads_ask_as_in_the_captured_flows() {
+    let flows = vectors("flow");
+    let [users, log] = <[Value; 2]>::try_from(flows).unwrap();
+    let asked = users["decoded"]["frames"].as_array().unwrap().iter();
+    let asked = asked.filter(|frame| frame["direction"] == "client->device");
+    let asked: Vec<_> =
+        asked.map(|frame| (number(&frame["command"]), frame["data_prefix_hex"].clone())).collect();
+    let hex = |data: Vec<u8>| Value::from(data_encoding::HEXLOWER.encode(&data));
+    let expected = [
+        (code::BUFFER_PREPARE, hex(buffer_request(code::USERS_READ, 5))),
+        (code::BUFFER_READ, hex(chunk_request(0, 4 + 90 * 72))),
+        (code::FREE_DATA, hex(Vec::new())),
+    ];
+    assert_eq!(asked, expected.map(|(command, data)| (command, data)));
+    // And a table larger than one chunk is asked for in order, nothing left out.
+    let wanted = log["decoded"]["read_buffer_requests"].as_array().unwrap();
+    let total: u32 = number(&log["decoded"]["total_bytes"]);
+    let parts = (0..total).step_by(0xffc0).map(|start| (start, (total - start).min(0xffc0)));
+    let parts: Vec<_> = parts.map(|(start, bytes)| chunk_request(start, bytes)).collect();
+    let part = |pair: &Value| chunk_request(number(&pair[0]), number(&pair[1]));
+    assert_eq!(parts, wanted.iter().map(part).collect::<Vec<_>>());
+}
+
+/// A kind that no test walks would pass for checked.
+#[test]
+fn every_kind_of_vector_is_walked_by_a_test() {
+    let walked = [
+        "frame",
+        "payload",
+        "flow",
+        "commkey",
+        "time32",
+        "time6",
+        "attendance40",
+        "attendance49",
+        "attendance16",
+        "attendance8",
+        "user72",
+        "user28",
+        "user73",
+        "user29",
+        "oplog16",
+        "template",
+    ];
+    let file = include_str!("../../../tests/vectors/zkteco.json");
+    let file: Value = serde_json::from_str(file).unwrap();
+    let all = file["vectors"].as_array().unwrap();
+    let missing = all.iter().find(|vector| !walked.contains(&vector["kind"].as_str().unwrap()));
+    assert_eq!((missing, all.len()), (None, 113));
+}

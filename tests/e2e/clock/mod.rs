@@ -1,5 +1,6 @@
 //! Our client and our part of the daemon against the simulated clock.
 
+mod models;
 mod orders;
 mod part;
 mod reading;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fournil_gateway::clock::{ClientError, CommKey, Session, read_device};
 use fournil_protocol::command::{Body as CommandBody, Command, OpenDrawer};
 use fournil_protocol::event::{CommandState, DeviceKind, PunchSource};
-use fournil_tests::clock_sim::{ClockSim, Fault, Profile, PunchError};
+use fournil_tests::clock_sim::{ClockSim, Fault, FaultSpec, Profile, PunchError};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 

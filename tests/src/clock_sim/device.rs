@@ -10,16 +10,12 @@ use fournil_gateway::clock::layout::{AttendanceLayout, Calendar as _, ClockTime}
 use fournil_gateway::clock::wire::{EVENT_PUNCH, Frame, code, scramble_comm_key, u16_at, u32_at};
 
 use super::fault::{Fault, Faults};
-use super::store::{SimPunch, Store, event_data};
+use super::model::Model;
+use super::store::{SimPunch, Store};
 use super::write::{LOG_CLEARED, PIN_WIDTH, TIME_SET};
 
-/// Up to here a table comes at once, without the buffer.
-const DIRECT_BYTES_MAX: usize = 1024;
-/// No frame may reach the 16-bit length that some clients keep.
-const PACKET_BYTES_MAX: usize = 0xffc0;
 /// Data bytes in one datagram.
 const DATAGRAM_DATA_MAX: usize = 1024;
-const RECORDS_CAPACITY: u32 = 50_000;
 
 /// What has happened so far; tests look here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -49,12 +45,14 @@ pub struct Counters {
 #[derive(Debug, Default)]
 pub(super) struct Visitor {
     id: u64,
-    session: u16,
+    /// How often the power had gone when it came.
+    era: u64,
+    pub(super) session: u16,
     is_connected: bool,
     is_known: bool,
     event_mask: u32,
     /// Largest data frame of the way it came, where that is less than the clock's.
-    packet_bytes_max: Option<usize>,
+    pub(super) packet_bytes_max: Option<usize>,
 }
 
 impl Visitor {
@@ -84,15 +82,20 @@ pub(super) struct Device {
     pub(super) store: Store,
     pub(super) faults: Faults,
     pub(super) counters: Counters,
-    layout: AttendanceLayout,
-    packet_bytes: usize,
+    pub(super) model: Model,
+    pub(super) layout: AttendanceLayout,
+    pub(super) packet_bytes: usize,
     comm_key: u32,
     serial: String,
-    /// The clock's time minus this machine's.
+    /// The clock's time minus this machine's when it was last set.
     offset: TimeDelta,
+    /// When that was.
+    set_at: Option<NaiveDateTime>,
+    drift_ppm: i32,
+    era: u64,
     holder: Option<u64>,
     next_session: u16,
-    buffer: Option<Vec<u8>>,
+    pub(super) buffer: Option<Vec<u8>>,
     /// Until when nobody can punch; the end of time if no end was asked for.
     locked_until: Option<NaiveDateTime>,
 }
@@ -102,24 +105,31 @@ pub(super) struct Device {
 pub(super) struct Build {
     pub(super) store: Store,
     pub(super) faults: Faults,
+    pub(super) model: Model,
     pub(super) layout: AttendanceLayout,
     pub(super) packet_bytes: usize,
     pub(super) comm_key: u32,
     pub(super) serial: String,
+    pub(super) drift_ppm: i32,
 }
 
 impl Device {
     pub(super) fn new(build: Build) -> Device {
-        let Build { store, faults, layout, packet_bytes, comm_key, serial } = build;
+        let Build { store, faults, model, layout, packet_bytes, comm_key, serial, drift_ppm } =
+            build;
         let mut device = Device {
             store,
             faults,
             counters: Counters::default(),
+            model,
             layout,
             packet_bytes: packet_bytes.clamp(8, 1 << 16),
             comm_key,
             serial,
             offset: TimeDelta::zero(),
+            set_at: None,
+            drift_ppm,
+            era: 0,
             holder: None,
             next_session: 0x1f2e,
             buffer: None,
@@ -144,7 +154,22 @@ impl Device {
     }
 
     pub(super) fn time(&self, now: NaiveDateTime) -> NaiveDateTime {
-        now + self.offset
+        let since = self.set_at.map_or(TimeDelta::zero(), |set_at| now - set_at);
+        let drift_ms = since.num_milliseconds() * i64::from(self.drift_ppm) / 1_000_000;
+        now + self.offset + TimeDelta::milliseconds(drift_ms)
+    }
+
+    pub(super) fn set_time(&mut self, time: NaiveDateTime, now: NaiveDateTime) {
+        self.offset = time - now;
+        self.set_at = Some(now);
+    }
+
+    /// What a clock without power forgets.
+    pub(super) fn forget_sessions(&mut self) {
+        self.era += 1;
+        self.holder = None;
+        self.buffer = None;
+        self.locked_until = None;
     }
 
     /// Takes a punch of a user now; the clock keeps it and tells whoever listens.
@@ -171,7 +196,8 @@ impl Device {
     }
 
     pub(super) fn add(&mut self, punch: SimPunch) -> Result<(), PunchError> {
-        self.store.add(punch).map_err(|error| PunchError::State(format!("{error:#}")))
+        let capacity = usize::try_from(self.model.capacity).unwrap_or(usize::MAX);
+        self.store.add(punch, capacity).map_err(|error| PunchError::State(format!("{error:#}")))
     }
 
     /// The event frame for this visitor, if it asked for punches.
@@ -179,9 +205,14 @@ impl Device {
         let is_wanted = visitor.event_mask & u32::from(EVENT_PUNCH) != 0;
         is_wanted.then(|| {
             self.counters.events_sent += 1;
-            let data = event_data(punch);
+            let data = self.model.event_data(punch);
             Frame { command: code::EVENT, session: EVENT_PUNCH, reply: 0, data }
         })
+    }
+
+    /// Whether the power went since it came: then its connection is one no more.
+    pub(super) fn has_forgotten(&self, visitor: &Visitor) -> bool {
+        visitor.is_connected && visitor.era != self.era
     }
 
     /// The connection is gone; a locked clock stays locked, a held buffer held.
@@ -246,6 +277,7 @@ impl Device {
             return Vec::new();
         }
         self.holder = Some(visitor.id);
+        visitor.era = self.era;
         if !visitor.is_connected {
             visitor.session = self.next_session;
             self.next_session = self.next_session.wrapping_add(0x6b).max(1);
@@ -306,7 +338,7 @@ impl Device {
                 if let Some(encoded) = u32_at(&request.data, 0)
                     && let Some(time) = ClockTime::decode(encoded).to_naive()
                 {
-                    self.offset = time - now;
+                    self.set_time(time, now);
                     self.note(TIME_SET, 0, now);
                 }
                 ok(Vec::new())
@@ -316,7 +348,7 @@ impl Device {
                 ok(time.encode().to_le_bytes().to_vec())
             }
             code::SIZES => ok(self.sizes()),
-            code::VERSION => ok(b"Ver 6.60 Apr 28 2017\0".to_vec()),
+            code::VERSION => ok(format!("{}\0", self.model.firmware).into_bytes()),
             code::OPTION_READ => match self.option(&request.data) {
                 Some(text) => ok(text),
                 None => Some((code::ACK_ERROR, Vec::new())),
@@ -355,8 +387,8 @@ impl Device {
         let name = std::str::from_utf8(name).ok()?;
         let value = match name {
             "~SerialNumber" => &self.serial,
-            "~DeviceName" => "FOURNIL-SIM",
-            "~Platform" => "ZMM220_TFT",
+            "~DeviceName" => self.model.device_name,
+            "~Platform" => self.model.platform,
             "~OS" | "FingerFunOn" | "CompatOldFirmware" => "1",
             "~ZKFPVersion" => "10",
             "ZKFaceVersion" | "FaceFunOn" | "~ExtendFmt" | "~UserExtFmt" | "WorkCode" => "0",
@@ -368,109 +400,6 @@ impl Device {
             _ => return None,
         };
         Some(format!("{name}={value}\0").into_bytes())
-    }
-
-    fn sizes(&mut self) -> Vec<u8> {
-        let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let (mut users, mut records) =
-            (count(self.store.users.len()), count(self.store.punches.len()));
-        if self.faults.strikes(Fault::CountZero) {
-            (users, records) = (0, 0);
-        }
-        if self.faults.strikes(Fault::CountLow) {
-            records = records.saturating_sub(1);
-        }
-        let mut fields = [0_u32; 23];
-        fields[4] = users;
-        fields[6] = users;
-        fields[8] = records;
-        fields[10] = count(self.store.operations.len());
-        fields[12] = 1;
-        fields[14..17].copy_from_slice(&[500, 500, RECORDS_CAPACITY]);
-        fields[17] = 500_u32.saturating_sub(users);
-        fields[18] = 500_u32.saturating_sub(users);
-        fields[19] = RECORDS_CAPACITY.saturating_sub(records);
-        fields.iter().flat_map(|field| field.to_le_bytes()).collect()
-    }
-
-    fn table(&mut self, command: u16) -> Option<Vec<u8>> {
-        let records = match command {
-            code::USERS_READ => self.store.users_table(),
-            code::LOG_READ => self.store.log(self.layout),
-            code::OPERATIONS_READ => self.store.operations_table(),
-            _ => return None,
-        };
-        self.counters.tables += 1;
-        let total = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        Some([total.to_le_bytes().to_vec(), records].concat())
-    }
-
-    /// Puts a table into the buffer, or sends it at once when it is small.
-    fn prepare(&mut self, visitor: &Visitor, request: &Frame) -> Vec<Frame> {
-        let (session, reply) = (visitor.session, request.reply);
-        if self.faults.strikes(Fault::NoBuffer) {
-            return vec![frame(code::ACK_ERROR, session, reply, Vec::new())];
-        }
-        let stream = match self.buffer.take() {
-            // What a dead reader left behind.
-            Some(held) => held,
-            None => match self.table(u16_at(&request.data, 1).unwrap_or_default()) {
-                Some(table) => table,
-                None => return vec![frame(code::ACK_ERROR, session, reply, Vec::new())],
-            },
-        };
-        if stream.len() <= DIRECT_BYTES_MAX || self.faults.strikes(Fault::Direct) {
-            return vec![frame(code::DATA, session, reply, stream)];
-        }
-        let mut announced = u32::try_from(stream.len()).unwrap_or(u32::MAX);
-        if self.faults.strikes(Fault::SizeLarger) {
-            announced += 1000;
-        }
-        self.buffer = Some(stream);
-        let size = announced.to_le_bytes();
-        let data = [&[0][..], &size, &size, &0x0023_efcd_u32.to_le_bytes()].concat();
-        vec![frame(code::ACK_OK, session, reply, data)]
-    }
-
-    fn read_buffer(&mut self, visitor: &Visitor, request: &Frame) -> Vec<Frame> {
-        let at = |place| u32_at(&request.data, place).and_then(|part| usize::try_from(part).ok());
-        let part =
-            self.buffer.as_ref().zip(at(0).zip(at(4))).and_then(|(stream, (start, bytes))| {
-                let end = stream.len().min(start.checked_add(bytes)?);
-                stream.get(start..end).filter(|part| !part.is_empty()).map(<[u8]>::to_vec)
-            });
-        match part {
-            Some(part) => self.stream(visitor, request.reply, &part),
-            None => vec![frame(code::ACK_ERROR, visitor.session, request.reply, Vec::new())],
-        }
-    }
-
-    /// The old way: the whole table as an answer to the plain command.
-    fn read_plain(&mut self, visitor: &Visitor, request: &Frame) -> Vec<Frame> {
-        match self.table(request.command) {
-            Some(table) => self.stream(visitor, request.reply, &table),
-            None => vec![frame(code::ACK_ERROR, visitor.session, request.reply, Vec::new())],
-        }
-    }
-
-    /// PREPARE_DATA, the data in packets, and the acknowledgement behind them. Here the
-    /// session field counts the packets.
-    fn stream(&mut self, visitor: &Visitor, reply: u16, part: &[u8]) -> Vec<Frame> {
-        let bytes = u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let most = visitor.packet_bytes_max.unwrap_or(usize::MAX);
-        let packet_bytes = self.packet_bytes.min(most);
-        let packet = u32::try_from(packet_bytes).unwrap_or(u32::MAX).to_le_bytes();
-        let mut prepare = [bytes, packet].concat();
-        if self.faults.strikes(Fault::ShortPrepare) {
-            prepare.truncate(4);
-        }
-        let mut frames = vec![frame(code::PREPARE_DATA, 0, reply, prepare)];
-        let packets = part.chunks(packet_bytes.min(PACKET_BYTES_MAX));
-        let numbered = (0..).zip(packets);
-        frames.extend(numbered.map(|(at, data)| frame(code::DATA, at, reply, data.to_vec())));
-        let last = u16::try_from(frames.len().saturating_sub(2)).unwrap_or(u16::MAX);
-        frames.push(frame(code::ACK_OK, last, reply, Vec::new()));
-        frames
     }
 }
 
@@ -489,6 +418,6 @@ fn is_for_users(request: &Frame) -> bool {
             && u16_at(&request.data, 1) == Some(code::USERS_READ))
 }
 
-fn frame(command: u16, session: u16, reply: u16, data: Vec<u8>) -> Frame {
+pub(super) fn frame(command: u16, session: u16, reply: u16, data: Vec<u8>) -> Frame {
     Frame { command, session, reply, data }
 }

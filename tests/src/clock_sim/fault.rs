@@ -46,6 +46,10 @@ pub enum Fault {
     NoUsers,
     /// The serial number is refused.
     NoSerial,
+    /// The power goes in the middle of a chunk, and comes back.
+    Reboot,
+    /// The same with a flat battery: the clock begins again with the year 2000.
+    Battery,
     /// Over UDP: one datagram of an answer does not arrive.
     Lost,
     /// Over UDP: each datagram arrives twice.
@@ -54,7 +58,7 @@ pub enum Fault {
     Overtaking,
 }
 
-const NAMES: [(&str, Fault); 21] = [
+const NAMES: [(&str, Fault); 23] = [
     ("burst", Fault::Burst),
     ("coalesced", Fault::Coalesced),
     ("dribble", Fault::Dribble),
@@ -73,6 +77,8 @@ const NAMES: [(&str, Fault); 21] = [
     ("stubborn", Fault::Stubborn),
     ("no-users", Fault::NoUsers),
     ("no-serial", Fault::NoSerial),
+    ("reboot", Fault::Reboot),
+    ("battery", Fault::Battery),
     ("lost", Fault::Lost),
     ("doubled", Fault::Doubled),
     ("overtaking", Fault::Overtaking),

@@ -68,6 +68,9 @@ impl Connection {
                 }
                 Err(WireError::Magic(_) | WireError::Length(_)) => return Ok(Written::CutOff),
             };
+            if lock(&self.shared.device).has_forgotten(&self.visitor) {
+                return Ok(Written::CutOff);
+            }
             let is_last = request.command == code::EXIT;
             let now = self.shared.now();
             let answer = lock(&self.shared.device).answer(&mut self.visitor, &request, now);
@@ -98,6 +101,13 @@ impl Connection {
         if is_stream && self.strikes(Fault::Cut) {
             let bytes: Vec<u8> = answer.iter().flat_map(Frame::encode).collect();
             self.write(&bytes[..bytes.len() / 2]).await?;
+            return Ok(Written::CutOff);
+        }
+        let has_battery = !(is_stream && self.strikes(Fault::Battery));
+        if !has_battery || is_stream && self.strikes(Fault::Reboot) {
+            self.write(&first.encode()).await?;
+            let now = self.shared.now();
+            lock(&self.shared.device).reboot(now, has_battery);
             return Ok(Written::CutOff);
         }
         if self.strikes(Fault::BadChecksum) {
@@ -136,8 +146,11 @@ impl Connection {
         Ok(())
     }
 
-    /// One write per frame, or a dribble of one to seven bytes.
+    /// One write per frame, or a dribble of one to seven bytes; as fast as the line lets.
     async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        if let Some(rate) = self.shared.bytes_per_s {
+            tokio::time::sleep(Duration::from_secs(1) * len_u32(bytes) / rate.max(1)).await;
+        }
         if !self.strikes(Fault::Dribble) {
             return self.stream.write_all(bytes).await;
         }
@@ -159,3 +172,7 @@ impl Connection {
 
 /// Pause between data frames, which clients that cannot join segments need.
 pub(super) const PACE: Duration = Duration::from_millis(5);
+
+fn len_u32(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}

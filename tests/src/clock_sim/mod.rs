@@ -9,9 +9,11 @@
 mod device;
 mod fault;
 mod link;
+mod model;
 mod page;
 mod push;
 mod store;
+mod tables;
 mod udp;
 mod write;
 
@@ -32,6 +34,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use device::{Counters, PunchError};
 pub use fault::{Fault, FaultSpec};
+pub use model::{MODELS, Model};
 pub use push::PushTo;
 pub use store::{SimPunch, SimUser};
 pub use write::SimOperation;
@@ -68,10 +71,19 @@ pub struct Args {
     /// Largest data frame in bytes
     #[arg(long, value_name = "N", default_value_t = 65_536)]
     pub packet_size: usize,
+    /// Be such a clock (tft40, f19, big, speedface, bw28-8A, zem500-8B, ext16), with its layouts
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["layout", "packet_size"])]
+    pub profile: Option<Model>,
+    /// How fast its own clock runs away, in parts per million
+    #[arg(long, value_name = "PPM", default_value_t = 0, allow_negative_numbers = true)]
+    pub drift_ppm: i32,
+    /// A slow line
+    #[arg(long, value_name = "BYTES/S")]
+    pub rate: Option<u32>,
     /// Misbehave: burst, coalesced, dribble, cut, event-between, stale-reply, size-larger,
     /// direct, short-prepare, silent, no-buffer, count-zero, count-low, impossible-date,
-    /// bad-checksum, stubborn, no-users, no-serial; over UDP lost, doubled, overtaking;
-    /// NAME=N strikes N times only
+    /// bad-checksum, stubborn, no-users, no-serial, reboot, battery; over UDP lost, doubled,
+    /// overtaking; NAME=N strikes N times only
     #[arg(long = "fault", value_name = "NAME[=N]")]
     pub faults: Vec<FaultSpec>,
     /// Chooses people's cards and past punches
@@ -114,12 +126,17 @@ pub struct Profile {
     pub comm_key: u32,
     pub users: u16,
     pub punches: usize,
+    pub model: Model,
     pub layout: AttendanceLayout,
     pub packet_bytes: usize,
     pub faults: Vec<FaultSpec>,
     pub seed: u64,
     pub serial: String,
     pub zone: Tz,
+    /// How fast its own clock runs away, from when it was last set.
+    pub drift_ppm: i32,
+    /// Of a slow line.
+    pub bytes_per_s: Option<u32>,
     pub last_day: NaiveDate,
     pub state: Option<PathBuf>,
     /// Speak UDP too, on the same port.
@@ -139,12 +156,15 @@ impl Default for Profile {
             comm_key: 0,
             users: 6,
             punches: 60,
+            model: Model::default(),
             layout: AttendanceLayout::FORTY,
             packet_bytes: 1 << 16,
             faults: Vec::new(),
             seed: 1,
             serial: "SIM0000000001".to_owned(),
             zone: Tz::Africa__Algiers,
+            drift_ppm: 0,
+            bytes_per_s: None,
             last_day: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap_or_default(),
             state: None,
             udp: false,
@@ -154,8 +174,18 @@ impl Default for Profile {
     }
 }
 
+impl Profile {
+    /// A clock of that kind.
+    #[must_use]
+    pub fn of(model: Model) -> Profile {
+        let Model { layout, packet_bytes, has_tcp, .. } = model;
+        Profile { model, layout, packet_bytes, udp: !has_tcp, ..Profile::default() }
+    }
+}
+
 impl From<&Args> for Profile {
     fn from(args: &Args) -> Profile {
+        let model = args.profile.unwrap_or_default();
         let today = fournil_gateway::time::now().with_timezone(&args.timezone).date_naive();
         Profile {
             listen: args.listen,
@@ -163,15 +193,18 @@ impl From<&Args> for Profile {
             comm_key: args.comm_key,
             users: args.users,
             punches: args.punches,
-            layout: args.layout,
-            packet_bytes: args.packet_size,
+            model,
+            layout: args.profile.map_or(args.layout, |model| model.layout),
+            packet_bytes: args.profile.map_or(args.packet_size, |model| model.packet_bytes),
             faults: args.faults.clone(),
             seed: args.seed,
             serial: args.serial.clone(),
             zone: args.timezone,
+            drift_ppm: args.drift_ppm,
+            bytes_per_s: args.rate,
             last_day: args.last_day.or(today.pred_opt()).unwrap_or(today),
             state: args.state.clone(),
-            udp: args.udp,
+            udp: args.udp || !model.has_tcp,
             push: args.push.as_ref().map(|url| PushTo { url: url.clone(), ..PushTo::default() }),
             pace: PACE,
         }
@@ -188,6 +221,7 @@ struct Shared {
     zone: Tz,
     seed: u64,
     pace: Duration,
+    bytes_per_s: Option<u32>,
 }
 
 impl Shared {
@@ -233,7 +267,7 @@ pub struct ClockSim {
 impl ClockSim {
     /// Binds and serves.
     pub async fn start(profile: Profile) -> anyhow::Result<ClockSim> {
-        let Profile { users, punches, last_day, seed, zone, pace, .. } = profile;
+        let Profile { users, punches, last_day, seed, zone, pace, bytes_per_s, .. } = profile;
         let mut store = Store::generate(users, punches, last_day, seed);
         if let Some(file) = &profile.state {
             store = store.kept_in(file)?;
@@ -241,23 +275,33 @@ impl ClockSim {
         let device = Device::new(Build {
             store,
             faults: Faults::new(&profile.faults),
+            model: profile.model,
             layout: profile.layout,
             packet_bytes: profile.packet_bytes,
             comm_key: profile.comm_key,
             serial: profile.serial.clone(),
+            drift_ppm: profile.drift_ppm,
         });
         let (news, _) = broadcast::channel(NEWS_MAX);
         let changed = Notify::new();
-        let shared =
-            Arc::new(Shared { device: Mutex::new(device), news, changed, zone, seed, pace });
-        let listener = bind(profile.listen).await?;
-        let addr = listener.local_addr()?;
+        let device = Mutex::new(device);
+        let shared = Shared { device, news, changed, zone, seed, pace, bytes_per_s };
+        let shared = Arc::new(shared);
+        let now = shared.now();
+        // Its clock runs away from the true time from now on.
+        lock(&shared.device).set_time(now, now);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, Arc::clone(&shared), stop.clone()));
+        let mut addr = profile.listen;
+        if profile.model.has_tcp {
+            let listener = bind(addr).await?;
+            addr = listener.local_addr()?;
+            tasks.spawn(accept(listener, Arc::clone(&shared), stop.clone()));
+        }
         if profile.udp {
             let socket = UdpSocket::bind(addr).await;
             let socket = socket.with_context(|| format!("cannot listen on {addr} over UDP"))?;
+            addr = socket.local_addr()?;
             tasks.spawn(udp::serve(socket, Arc::clone(&shared)));
         }
         let mut http_addr = None;
@@ -312,6 +356,12 @@ impl ClockSim {
     /// What was done to the clock, oldest first.
     pub fn operations(&self) -> Vec<SimOperation> {
         lock(&self.shared.device).store.operations.clone()
+    }
+
+    /// The power goes and comes back. Whoever holds a session notices at its next word.
+    pub fn lose_power(&self, has_battery: bool) {
+        let now = self.shared.now();
+        lock(&self.shared.device).reboot(now, has_battery);
     }
 
     /// Moves the clock's own time.

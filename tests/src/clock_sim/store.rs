@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
-use fournil_gateway::clock::layout::{AttendanceLayout, Calendar as _, ClockTime};
+use fournil_gateway::clock::layout::{AttendanceLayout, Calendar as _, ClockTime, UsersLayout};
 use serde::{Deserialize, Serialize};
 
 use super::write::SimOperation;
@@ -113,7 +113,11 @@ impl Store {
         self.users.iter().find(|user| user.user_id == user_id)
     }
 
-    pub(super) fn add(&mut self, punch: SimPunch) -> anyhow::Result<()> {
+    /// A full log loses its oldest punch.
+    pub(super) fn add(&mut self, punch: SimPunch, capacity: usize) -> anyhow::Result<()> {
+        if self.punches.len() >= capacity && !self.punches.is_empty() {
+            self.punches.remove(0);
+        }
         self.punches.push(punch);
         self.save()
     }
@@ -132,9 +136,13 @@ impl Store {
             .with_context(|| format!("cannot write the state to {}", file.display()))
     }
 
-    /// The user table as the clock sends it, records of 72 bytes.
-    pub(super) fn users_table(&self) -> Vec<u8> {
-        self.users.iter().flat_map(user_record).collect()
+    /// The user table as the clock sends it.
+    pub(super) fn users_table(&self, layout: UsersLayout) -> Vec<u8> {
+        let record = match layout {
+            UsersLayout::SeventyTwo => user_record,
+            UsersLayout::TwentyEight => short_user_record,
+        };
+        self.users.iter().flat_map(record).collect()
     }
 
     /// What was done to the clock, as it sends it.
@@ -183,13 +191,13 @@ pub(super) fn noise(seed: u64, at: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-fn put(record: &mut [u8], at: usize, part: &[u8]) {
+pub(super) fn put(record: &mut [u8], at: usize, part: &[u8]) {
     let room = record.iter_mut().skip(at);
     room.zip(part).for_each(|(place, byte)| *place = *byte);
 }
 
 /// As much of a text as fits, cut between characters.
-fn fitting(text: &str, bytes_max: usize) -> &[u8] {
+pub(super) fn fitting(text: &str, bytes_max: usize) -> &[u8] {
     let mut end = bytes_max.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -207,6 +215,19 @@ fn user_record(user: &SimUser) -> Vec<u8> {
     put(&mut record, 35, &user.card.to_le_bytes());
     put(&mut record, 39, &[1]);
     put(&mut record, 48, fitting(&user.user_id, 23));
+    record
+}
+
+/// Of black-and-white clocks: a number for an id, eight letters for a name.
+fn short_user_record(user: &SimUser) -> Vec<u8> {
+    let mut record = vec![0; 28];
+    put(&mut record, 0, &user.uid.to_le_bytes());
+    put(&mut record, 2, &[user.privilege]);
+    put(&mut record, 8, fitting(&user.name, 8));
+    put(&mut record, 16, &user.card.to_le_bytes());
+    put(&mut record, 21, &[1]);
+    let number: u32 = user.user_id.parse().unwrap_or_default();
+    put(&mut record, 24, &number.to_le_bytes());
     record
 }
 
@@ -242,13 +263,4 @@ fn log_record(layout: AttendanceLayout, punch: &SimPunch) -> Vec<u8> {
         }
     }
     record
-}
-
-/// The data of a punch's live event, in the form of 32 bytes.
-pub(super) fn event_data(punch: &SimPunch) -> Vec<u8> {
-    let mut data = vec![0; 32];
-    put(&mut data, 0, fitting(&punch.user_id, 23));
-    put(&mut data, 24, &[punch.verify, punch.state]);
-    put(&mut data, 26, &ClockTime::decode(punch.encoded_time).to_six());
-    data
 }

@@ -59,6 +59,8 @@ impl Datagrams {
             }
             Err(_) => return,
         };
+        let shared = &self.shared;
+        self.visitors.retain(|_, visitor| !lock(&shared.device).has_forgotten(visitor));
         if request.command == code::CONNECT && !self.visitors.contains_key(&from) {
             self.forget_others_of(from);
             lock(&self.shared.device).counters.connections += 1;

@@ -1,13 +1,14 @@
 //! What programs may change on the simulated clock, and its own log of what was done to it.
 
-use chrono::NaiveDateTime;
-use fournil_gateway::clock::layout::{Calendar as _, ClockTime, UsersLayout};
+use chrono::{NaiveDate, NaiveDateTime};
+use fournil_gateway::clock::layout::{Calendar as _, ClockTime};
 use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use super::store::SimUser;
 
 /// Numbers that the clock gives to what is done to it.
+const POWER_ON: u8 = 0;
 pub(super) const TIME_SET: u8 = 21;
 pub(super) const LOG_CLEARED: u8 = 23;
 pub(super) const USER_ENROLLED: u8 = 30;
@@ -40,10 +41,21 @@ impl Device {
         self.store.operations.push(SimOperation { operation, encoded_time, parameters });
     }
 
+    /// The power was away: sessions, buffer and lock are gone. With a flat battery the clock
+    /// begins again with the year 2000.
+    pub(super) fn reboot(&mut self, now: NaiveDateTime, has_battery: bool) {
+        self.forget_sessions();
+        if !has_battery {
+            let first = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
+            self.set_time(first.into(), now);
+        }
+        self.note(POWER_ON, 0, now);
+    }
+
     /// Takes a user record of the clock's own width; false for any other, for an id longer
     /// than it takes, and for slot 0.
     pub(super) fn write_user(&mut self, record: &[u8], now: NaiveDateTime) -> bool {
-        let layout = UsersLayout::SeventyTwo;
+        let layout = self.model.users;
         if record.len() != layout.stride() {
             return false;
         }

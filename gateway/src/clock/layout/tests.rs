@@ -362,3 +362,40 @@ proptest! {
         prop_assert_eq!(time.to_string().len(), 19);
     }
 }
+
+#[test]
+fn the_operation_that_was_captured_is_read() {
+    for (raw, decoded) in of_kind("oplog16") {
+        let [line] = decode_operations(&raw).try_into().unwrap();
+        assert_eq!(Value::from(line.operation), decoded["op"]);
+        assert_eq!(Value::from(spaced(line.time)), decoded["time"]);
+        assert_eq!(Value::from(line.parameters.to_vec()), decoded["params"]);
+    }
+}
+
+/// As the vendor's own software uploads users: a tag, then the record a table has.
+#[test]
+fn a_user_behind_a_tag_is_the_same_record() {
+    for (kind, layout) in
+        [("user73", UsersLayout::SeventyTwo), ("user29", UsersLayout::TwentyEight)]
+    {
+        for (raw, decoded) in of_kind(kind) {
+            let (tag, record) = raw.split_first().unwrap();
+            assert_eq!(Value::from(*tag), decoded["tag"]);
+            let user = layout.decode(record).unwrap();
+            assert_eq!((user.uid, user.name.as_str(), user.card), (26, "Ines", 123_456), "{kind}");
+        }
+    }
+}
+
+/// Fingers are nobody's business here: a stream of them is no log and no table of users.
+#[test]
+fn a_template_is_taken_for_nothing_else() {
+    for (raw, decoded) in of_kind("template") {
+        assert_eq!(decoded["size"], raw.len());
+        let users = UserTable::default();
+        let facts = LogFacts { count: 1, known: None, users: &users, now: noon() };
+        assert_eq!(choose_layout(&raw, &facts), LayoutChoice::Ambiguous(Vec::new()));
+        assert_eq!(choose_users_layout(&raw, 1), None);
+    }
+}

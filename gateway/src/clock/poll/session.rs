@@ -252,6 +252,7 @@ impl ClockPart {
         ack: &EventAck,
     ) -> Result<Read, SessionEnd> {
         self.take_up_index(origin).await;
+        self.measure_drift(session).await?;
         let awaited = self.memory.ledger.awaited();
         let mut hint = Hint::Nothing;
         let mut held: Vec<Event> = Vec::new();
