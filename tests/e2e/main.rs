@@ -20,6 +20,7 @@ mod journey;
 mod printer;
 mod push;
 mod pyzk;
+mod rustzk;
 mod soak;
 mod stranger;
 mod supervision;

@@ -39,6 +39,6 @@ pub(crate) async fn dump(addr: SocketAddr, comm_key: u32) -> Value {
     serde_json::to_value(dump).unwrap()
 }
 
-fn identity(punch: &SimPunch) -> (String, String, u64, u64) {
+pub(crate) fn identity(punch: &SimPunch) -> (String, String, u64, u64) {
     (punch.user_id.clone(), punch.local_time(), punch.state.into(), punch.verify.into())
 }
