@@ -1,5 +1,6 @@
 //! Our client and our part of the daemon against the simulated clock.
 
+mod anything;
 mod models;
 mod orders;
 mod part;
@@ -7,6 +8,7 @@ mod reading;
 mod shop;
 pub(crate) mod sim;
 mod udp;
+mod week;
 
 use std::net::SocketAddr;
 use std::time::Duration;

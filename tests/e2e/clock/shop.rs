@@ -171,6 +171,11 @@ impl Shop {
         self.run(command).await
     }
 
+    /// Asks again until the clock was read.
+    pub(super) async fn read_until_done(&mut self) {
+        while self.read_now().await.state() != CommandState::Done {}
+    }
+
     /// Sends a command and waits for its end; a reading must have begun first.
     pub(super) async fn run(&mut self, command: Command) -> CommandReport {
         let is_begun = matches!(
