@@ -6,5 +6,8 @@ cargo build --quiet --release --workspace --bins
 # What is shipped is built smaller than what is measured.
 cargo build --quiet --profile dist -p fournil-gateway --bin fournil-gateway
 target=${CARGO_TARGET_DIR:-target}
+FOURNIL_PYTHON=$(deploy/setup/python.sh)
+export FOURNIL_PYTHON
 export FOURNIL_BENCH_DIST=$target/dist/fournil-gateway
-exec cargo bench --quiet -p fournil-tests --bench figures
+cargo bench --quiet -p fournil-tests --bench figures
+exec cargo bench --quiet -p fournil-gateway --bench decode -- --noplot

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 mod baseline;
+mod clocks;
 mod commands;
 mod gateway;
 mod journal;
@@ -66,6 +67,8 @@ async fn figures() -> anyhow::Result<()> {
     gateway::cold_start(&mut shop).await?;
     let idle = idle_cpu(&shop).await?;
     println!("gateway idle CPU          {idle:>8.3} % of one core");
+    println!("{:-<82}", "");
+    clocks::rows(&mut shop, floor).await?;
     println!("{:-<82}", "");
     println!("on a line of 2 Mbit/s, 10 ms each way:");
     let (mut alone, mut beside) = measure_drawers(&mut shop).await?;
