@@ -116,6 +116,8 @@ words! {
     CLOCK_PROFILE_CHANGED = "clock-profile-changed";
     CLOCK_TIME_SET = "clock-time-set";
     CLOCK_LOG_CLEARED = "clock-log-cleared";
+    /// It answers at another address than the configured one.
+    CLOCK_MOVED = "clock-moved";
     /// A clock calls that the configuration does not know.
     CLOCK_UNKNOWN_CALLS = "clock-unknown-calls";
 }

@@ -228,6 +228,7 @@ gateways-reason-clock-silent = La pointeuse n'appelle plus : vérifiez son coura
 gateways-reason-push-not-listening = Les pointeuses ne peuvent pas appeler la passerelle : vérifiez « listen » dans la section [push] de sa configuration.
 gateways-reason-clock-only-calls = Cette pointeuse appelle d'elle-même : cela se fait à son clavier.
 gateways-reason-clock-no-answer = La pointeuse n'a pas appelé ou pas répondu à temps : recommencez quand elle appelle.
+gateways-reason-clock-moved = La pointeuse a changé d'adresse et a été retrouvée par son numéro : écrivez la nouvelle dans la configuration de la passerelle, ou réservez-la dans le routeur.
 gateways-reason-clock-unknown-calls = Une pointeuse que la passerelle ne connaît pas appelle : si elle est à vous, ajoutez-la à la section [push] de sa configuration.
 gateways-reason-clock-drift = L'heure de la pointeuse s'écarte : remettez-la à l'heure.
 gateways-reason-serial-mismatch = Ce n'est pas la pointeuse attendue : vérifiez l'adresse ou le numéro de série configuré.

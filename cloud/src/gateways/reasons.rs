@@ -91,6 +91,7 @@ fn clock_reason(reason: &str) -> Option<&'static str> {
         words::PUSH_NOT_LISTENING => "gateways-reason-push-not-listening",
         words::CLOCK_ONLY_CALLS => "gateways-reason-clock-only-calls",
         words::CLOCK_NO_ANSWER => "gateways-reason-clock-no-answer",
+        words::CLOCK_MOVED => "gateways-reason-clock-moved",
         words::CLOCK_UNKNOWN_CALLS => "gateways-reason-clock-unknown-calls",
         words::CLOCK_LOG_CLEARED => "gateways-reason-clock-log-cleared",
         _ => return None,

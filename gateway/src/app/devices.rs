@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::route::SeatName;
 use super::router::Attach;
 use crate::clock::push::{self, PushConfig};
-use crate::clock::{ClockConfig, ClockPart, PunchStore, Surroundings};
+use crate::clock::{ClockConfig, ClockPart, HeldClocks, PunchStore, Surroundings};
 use crate::config::Config;
 use crate::printer::{self, PrinterConfig};
 use crate::seam::{CloudOffset, JOBS_MAX, Job, Recorder, WeakRecorder};
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub(super) attach: mpsc::Sender<Attach>,
     pub(super) cloud_offset: CloudOffset,
     pub(super) store: PunchStore,
+    pub(super) held: HeldClocks,
 }
 
 /// A section of the configuration that one part serves: a device, or all clocks that call.
@@ -133,6 +134,7 @@ pub(super) fn start_one(
     let around = Surroundings {
         store: Some(shared.store.clone()),
         cloud_offset: shared.cloud_offset.clone(),
+        held: shared.held.clone(),
     };
     let served = section.clone();
     let kept = supervisor.moving(name, pulse, move |stop| {

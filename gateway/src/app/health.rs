@@ -83,14 +83,17 @@ impl HealthReporter {
         Ok(())
     }
 
+    /// Both at once and in this order: one write to the disk, one batch to the cloud.
     async fn answer(&self, id: Uuid) -> Result<(), RecordError> {
-        self.tell().await?;
         let report = CommandReport {
             command_id: id.as_bytes().to_vec(),
             state: CommandState::Done as i32,
             ..CommandReport::default()
         };
-        self.journal.report(report).await
+        let stat = self.journal.stat().await?;
+        let health = self.journal.append(vec![Body::Health(self.health(&stat))]);
+        let (told, reported) = tokio::join!(biased; health, self.journal.report(report));
+        told.map(drop).and(reported)
     }
 
     fn health(&self, stat: &JournalStat) -> Health {

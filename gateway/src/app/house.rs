@@ -17,7 +17,7 @@ use super::diagnostics::Diagnostics;
 use super::health::HealthReporter;
 use super::router::{Own, Router};
 use super::status::{self, StatusServer};
-use crate::clock::PunchStore;
+use crate::clock::{HeldClocks, PunchStore};
 use crate::config::Config;
 use crate::journal::{self, Journal};
 use crate::logs::RecentLog;
@@ -96,7 +96,8 @@ impl House {
         let (ask_diagnostics, wanted) = mpsc::channel(STATUS_MAX);
         let cloud_offset = self.cloud_offset.clone();
         let store = self.punch_store();
-        let shared = Shared { recorder: weak, attach, cloud_offset, store };
+        let held = HeldClocks::default();
+        let shared = Shared { recorder: weak, attach, cloud_offset, store, held };
         let (seats, seated) = watch::channel(devices::seats(&self.config));
         let (roster, told) = watch::channel(Roster::default());
         let devices = devices::start(&self.config, supervisor, &shared, &[]);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::layout::AttendanceLayout;
@@ -12,6 +13,8 @@ use crate::i18n::say;
 
 const POLL_INTERVAL_S: u32 = 60;
 const DRIFT_WARN_S: u32 = 60;
+/// 1024 addresses.
+const SEARCH_PREFIX_MIN: u8 = 22;
 
 /// A `[[clock]]` section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +33,10 @@ pub struct ClockConfig {
     /// When given, a clock with another serial number is not read.
     #[serde(default)]
     pub expected_serial: Option<String>,
+    /// Where to look for the clock by its serial number when nobody answers at its address, as
+    /// a private network (`192.168.1.0/24`); without it nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_subnet: Option<Ipv4Net>,
     /// Seconds between two readings of the log, 5 to 86,400.
     #[serde(default = "poll_interval_default")]
     pub poll_interval_s: u32,
@@ -106,6 +113,8 @@ pub enum ConfigError {
     PollInterval(String, u32),
     #[error("{}", say("clock-config-set-time", &[("name", .0), ("seconds", .1)]))]
     SetTime(String, u32),
+    #[error("{}", say("clock-config-search", &[("name", .0)]))]
+    Search(String),
     #[error("{}", say("clock-config-layout", &[("name", .0), ("why", .1)]))]
     Layout(String, super::layout::UnknownLayout),
 }
@@ -162,6 +171,7 @@ impl ClockConfig {
             comm_key: CommKey::default(),
             zone: zone_default(),
             expected_serial: None,
+            search_subnet: None,
             poll_interval_s: POLL_INTERVAL_S,
             live: true,
             transport: Transport::Tcp,
@@ -182,6 +192,17 @@ impl ClockConfig {
         self.forced_layout()?;
         if !(5..=86_400).contains(&self.poll_interval_s) {
             return Err(ConfigError::PollInterval(self.name.clone(), self.poll_interval_s));
+        }
+        let is_searchable = |net: &Ipv4Net| {
+            let is_own = net.addr().is_private() || net.addr().is_loopback();
+            is_own && net.prefix_len() >= SEARCH_PREFIX_MIN
+        };
+        if let Some(net) = &self.search_subnet
+            && !(is_searchable(net)
+                && self.expected_serial.is_some()
+                && self.transport == Transport::Tcp)
+        {
+            return Err(ConfigError::Search(self.name.clone()));
         }
         if !matches!(self.set_time_beyond_s, 0 | 30..=86_400) {
             return Err(ConfigError::SetTime(self.name.clone(), self.set_time_beyond_s));
@@ -250,6 +271,24 @@ mod tests {
         assert_eq!(config.zone, Tz::Africa__Algiers);
         assert!(config.check().is_ok());
         assert!(toml::from_str::<ClockConfig>("name='p'\naddress='a'\nadress='b'").is_err());
+    }
+
+    #[test]
+    fn a_search_needs_a_number_and_a_small_network_of_ones_own() {
+        let read = |rest: &str| {
+            let text = format!("name='p'\naddress='10.0.0.9'\n{rest}");
+            toml::from_str::<ClockConfig>(&text).unwrap().check()
+        };
+        let serial = "expected_serial='S1'\n";
+        assert!(read(&format!("{serial}search_subnet='192.168.1.0/24'")).is_ok());
+        for wrong in [
+            "search_subnet='192.168.1.0/24'".to_owned(),
+            format!("{serial}search_subnet='10.0.0.0/8'"),
+            format!("{serial}search_subnet='8.8.8.0/24'"),
+            format!("{serial}search_subnet='192.168.1.0/24'\ntransport='udp'"),
+        ] {
+            assert!(matches!(read(&wrong), Err(ConfigError::Search(_))), "{wrong}");
+        }
     }
 
     #[test]

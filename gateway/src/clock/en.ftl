@@ -76,6 +76,9 @@ clock-clear-unconfirmed = { $open } facts are not confirmed by the cloud yet: tr
 clock-clear-refused = the clock refuses to empty its memory: do it in its menu
 clock-cleared = { $records } punches read, confirmed and removed from the clock; { $left } are left
 clock-config-set-time = clock "{ $name }": set_time_beyond_s is { $seconds }; 0 (never) or 30 to 86400 are possible
+clock-moved = the clock with number { $serial } answers no more at { $was } and was found at { $now }: write that address into its section, or reserve it in the router
+clock-twice = "{ $other }" reads the clock with number { $serial } already: take one of the two [[clock]] sections out
+clock-config-search = clock "{ $name }": search_subnet needs expected_serial, transport = "tcp", and a private network of 1024 addresses at most such as 192.168.1.0/24
 clock-step-operations = reading the operation log
 clock-step-write-user = writing a user
 clock-step-clear-log = emptying the log

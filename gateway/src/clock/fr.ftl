@@ -76,6 +76,9 @@ clock-clear-unconfirmed = { $open } faits ne sont pas encore confirmés par le c
 clock-clear-refused = la pointeuse refuse de vider sa mémoire : faites-le dans son menu
 clock-cleared = { $records } pointages lus, confirmés et effacés de la pointeuse ; il en reste { $left }
 clock-config-set-time = pointeuse « { $name } » : set_time_beyond_s vaut { $seconds } ; 0 (jamais) ou de 30 à 86400 sont possibles
+clock-moved = la pointeuse n° { $serial } ne répond plus à { $was } et a été retrouvée à { $now } : écrivez cette adresse dans sa section, ou réservez-la dans le routeur
+clock-twice = « { $other } » lit déjà la pointeuse n° { $serial } : ôtez l'une des deux sections [[clock]]
+clock-config-search = pointeuse « { $name } » : search_subnet demande expected_serial, transport = "tcp", et un réseau privé d'au plus 1024 adresses comme 192.168.1.0/24
 clock-step-operations = lecture du journal des opérations
 clock-step-write-user = écriture d'un utilisateur
 clock-step-clear-log = vidage de la mémoire

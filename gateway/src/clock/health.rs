@@ -51,6 +51,13 @@ impl Fault {
     }
 }
 
+impl Fault {
+    pub(super) fn read_twice(other: &str, serial: &str) -> Fault {
+        let detail = say("clock-twice", &[("other", &other), ("serial", &serial)]);
+        Fault { code: words::BUSY, detail }
+    }
+}
+
 impl Condition {
     fn verdict(&self) -> (DeviceState, &'static str, String) {
         if let Some(Fault { code, detail }) = &self.fault {

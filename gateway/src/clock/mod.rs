@@ -28,4 +28,4 @@ pub(crate) use dump::with_offset;
 pub use dump::{Device, Dump, DumpOptions, DumpPunch, DumpUser, read_device, read_dump};
 pub use index::{PunchStore, Recall};
 pub use link::{Event, LinkEnd};
-pub use poll::{ClockPart, Surroundings};
+pub use poll::{ClockPart, HeldClocks, Surroundings};

@@ -10,8 +10,10 @@
 //! it. A journal that cannot write leaves everything to the next reading.
 
 mod digest;
+mod held;
 mod orders;
 mod profile;
+mod search;
 mod session;
 mod tell;
 
@@ -36,6 +38,7 @@ use super::ledger::Ledger;
 use crate::i18n::say;
 use crate::seam::{CloudOffset, Job, RecordError, Recorder};
 use crate::supervise::progress;
+pub use held::HeldClocks;
 use profile::Profile;
 use tell::Told;
 
@@ -67,6 +70,8 @@ pub struct ClockPart {
     /// `None`: what is known ends with the daemon.
     store: Option<PunchStore>,
     cloud_offset: CloudOffset,
+    held: HeldClocks,
+    searched_at: Option<Instant>,
     /// Commands that have begun: the next reading answers those to read, the others are
     /// carried out before it.
     asked: Vec<Job>,
@@ -79,11 +84,13 @@ pub struct Surroundings {
     pub store: Option<PunchStore>,
     /// By which punches and the clock's drift are judged: the box's own clock may be wrong.
     pub cloud_offset: CloudOffset,
+    /// Shared by all parts of the process.
+    pub held: HeldClocks,
 }
 
 impl From<Option<PunchStore>> for Surroundings {
     fn from(store: Option<PunchStore>) -> Self {
-        Self { store, cloud_offset: CloudOffset::default() }
+        Self { store, ..Self::default() }
     }
 }
 
@@ -145,7 +152,7 @@ impl ClockPart {
         stop: CancellationToken,
     ) -> Result<(), ConfigError> {
         config.check()?;
-        let Surroundings { store, cloud_offset } = around.into();
+        let Surroundings { store, cloud_offset, held } = around.into();
         let part = ClockPart {
             target: config.target()?,
             forced_layout: config.forced_layout()?,
@@ -156,6 +163,8 @@ impl ClockPart {
             is_behind: true,
             store,
             cloud_offset,
+            held,
+            searched_at: None,
             are_jobs_over: false,
             asked: Vec::new(),
             config,
@@ -182,6 +191,7 @@ impl ClockPart {
                     self.note_end(&end).await;
                     // A session that lived does not count as one more failure in a row.
                     failures = if begun.elapsed() > BACKOFF_MAX { 1 } else { failures + 1 };
+                    self.search_after(failures).await;
                     backoff(failures, random())
                 }
             };

@@ -16,6 +16,7 @@ use super::{milliseconds, percentile, row, wait_for_hint};
 const RECORDS: usize = 100_000;
 const READINGS: usize = 5;
 const PUSHED: usize = 200;
+const USERS: u16 = 60;
 const LONG_READ: Duration = Duration::from_mins(5);
 
 /// Everything about clocks; the shop's gateway gets another clock for it.
@@ -124,8 +125,9 @@ async fn pushed(shop: &mut Shop, floor: f64) -> anyhow::Result<()> {
     shop.gateway = Daemon::start(gateway_spec(shop.dir.path(), &["run"])?)?;
     shop.gateway.wait_for_line("session begins", Duration::from_secs(20)).await?;
     let push = PushTo { url: format!("http://{listen}"), ..PushTo::default() };
-    let profile =
-        Profile { serial: serial.to_owned(), punches: 1, push: Some(push), ..Profile::default() };
+    // Enough people that nobody punches twice in a second: pushed, that is one punch told again.
+    let (serial, users) = (serial.to_owned(), USERS);
+    let profile = Profile { serial, users, punches: 1, push: Some(push), ..Profile::default() };
     let clock = ClockSim::start(profile).await?;
     shop.until(
         "the clock called",
@@ -138,7 +140,7 @@ async fn pushed(shop: &mut Shop, floor: f64) -> anyhow::Result<()> {
     for index in 0..PUSHED {
         tokio::time::sleep(Duration::from_millis(120 + (index as u64 * 37) % 90)).await;
         let began = Instant::now();
-        clock.punch(&(index % 6 + 1).to_string(), 0)?;
+        clock.punch(&(index % usize::from(USERS) + 1).to_string(), 0)?;
         wait_for_hint(&mut listener, "punches").await?;
         times.push(milliseconds(began.elapsed()));
     }

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use fournil_gateway::clock::{CommKey, Transport, read_dump};
+use fournil_gateway::clock::{CommKey, Surroundings, Transport, read_dump};
+use fournil_gateway::seam::CloudOffset;
+use fournil_protocol::event::CommandState;
 use fournil_tests::clock_sim::{ClockSim, Fault, FaultSpec, MODELS, Model, Profile, SimPunch};
 use tokio::time::timeout;
 
 use super::reading::assert_same;
-use super::shop::{PATIENCE, config, open_shop};
+use super::shop::{PATIENCE, config, open_shop, open_shop_in};
 use super::{identity, options};
 
 const COMM_KEY: u32 = 123_456;
@@ -60,6 +62,45 @@ async fn every_kind_of_clock_tells_its_punches_as_they_happen() {
         let told = (told.user_id, told.local_time, u64::from(told.state), u64::from(told.verify));
         assert_eq!(told, identity(&held), "{}", model.name);
     }
+}
+
+/// The router gave the clock another address; at the old one is another clock, then nobody.
+#[tokio::test]
+async fn a_clock_that_moved_is_found_by_its_number() {
+    let stranger = Profile {
+        listen: "127.0.0.2:0".parse().unwrap(),
+        serial: "SIM0000000007".to_owned(),
+        ..Profile::default()
+    };
+    let stranger = ClockSim::start(stranger).await.unwrap();
+    let listen = format!("127.0.0.3:{}", stranger.addr().port()).parse().unwrap();
+    let sim = ClockSim::start(Profile { listen, ..Profile::default() }).await.unwrap();
+    let mut config = config(&stranger);
+    config.expected_serial = Some(sim.serial());
+    config.search_subnet = Some("127.0.0.0/29".parse().unwrap());
+    let mut shop = open_shop(config);
+    shop.code("serial-mismatch").await;
+    // Asking is trying again.
+    while shop.read_now().await.state() != CommandState::Done {}
+    shop.punches(60).await;
+    let notice = timeout(PATIENCE, shop.journal.notices.recv()).await.unwrap().unwrap();
+    assert_eq!(notice.code, "clock-moved");
+    assert!(notice.detail.contains("127.0.0.3"), "{}", notice.detail);
+}
+
+#[tokio::test]
+async fn two_sections_for_one_clock_do_not_push_each_other_out() {
+    let sim = ClockSim::start(Profile { udp: true, ..Profile::default() }).await.unwrap();
+    let around = Surroundings { cloud_offset: CloudOffset::known(0), ..Surroundings::default() };
+    let mut first = open_shop_in(config(&sim), around.clone());
+    first.punches(60).await;
+    let second = ClockSim::start(Profile::default()).await.unwrap();
+    let mut again = config(&second);
+    again.name = "encore".to_owned();
+    // The same number, as when one clock is written down under two addresses.
+    let mut shop = open_shop_in(again, around);
+    let health = shop.code("busy").await;
+    assert!(health.detail.contains("pointeuse"), "{}", health.detail);
 }
 
 fn once(fault: Fault) -> Vec<FaultSpec> {

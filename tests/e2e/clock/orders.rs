@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use fournil_gateway::clock::Surroundings;
-use fournil_gateway::seam::CloudOffset;
 use fournil_protocol::command::{
     Body as Order, ClearClockLog, ClockUserChange, Command, Policy, ReadClock, SetClockTime,
     WriteClockUsers,
@@ -114,7 +113,7 @@ async fn a_clock_is_set_to_the_true_time_and_the_change_is_told() {
 async fn a_box_that_does_not_know_the_time_sets_no_clock() {
     let sim = ClockSim::start(Profile::default()).await.unwrap();
     sim.shift(TimeDelta::minutes(-7));
-    let around = Surroundings { store: None, cloud_offset: CloudOffset::default() };
+    let around = Surroundings::default();
     let mut config = config(&sim);
     config.set_time_beyond_s = 30;
     let mut shop = open_shop_in(config, around);

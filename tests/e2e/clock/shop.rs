@@ -112,7 +112,10 @@ pub(super) fn open_shop(config: ClockConfig) -> Shop {
 }
 
 pub(super) fn open_shop_with(config: ClockConfig, store: Option<PunchStore>) -> Shop {
-    open_shop_in(config, Surroundings { store, cloud_offset: CloudOffset::known(0) })
+    open_shop_in(
+        config,
+        Surroundings { store, cloud_offset: CloudOffset::known(0), ..Surroundings::default() },
+    )
 }
 
 pub(super) fn open_shop_in(config: ClockConfig, around: Surroundings) -> Shop {

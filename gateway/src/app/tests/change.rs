@@ -54,7 +54,9 @@ fn busy_printer() -> Busy {
         is_tail_doubtful: false,
     };
     let cloud_offset = CloudOffset::default();
-    let shared = Shared { recorder: recorder.downgrade(), attach, cloud_offset, store };
+    let recorder_weak = recorder.downgrade();
+    let held = crate::clock::HeldClocks::default();
+    let shared = Shared { recorder: recorder_weak, attach, cloud_offset, store, held };
     let (seats, seated) = watch::channel(devices::seats(&config));
     let (in_force_told, in_force) = watch::channel(config.clone());
     let running = Running {

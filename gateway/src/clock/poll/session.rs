@@ -70,6 +70,10 @@ impl ClockPart {
         session.enable().await?;
         session.free_buffer().await?;
         let origin = self.identify(session).await?;
+        let _hold = self
+            .held
+            .take(&origin.serial, &self.config.name)
+            .map_err(|other| SessionEnd::Fault(Fault::read_twice(&other, &origin.serial)))?;
         self.is_behind = true;
         if self.config.live {
             // A clock without events is read at each interval like any other.

@@ -64,7 +64,7 @@ async fn shop(rest: &str, cloud_offset: CloudOffset) -> Shop {
     let (tell, health) = watch::channel(DeviceHealth::default());
     let place = Place { jobs: taken, health: tell };
     let stop = CancellationToken::new();
-    let around = Surroundings { store: None, cloud_offset };
+    let around = Surroundings { cloud_offset, ..Surroundings::default() };
     tokio::spawn(run(config, recorder, vec![place], around, stop.clone()));
     Shop { at, jobs, health, written, reports, is_full, _stop: stop.drop_guard() }
 }
@@ -279,7 +279,7 @@ async fn an_address_that_is_taken_is_told_and_tried_again() {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let places = vec![Place { jobs, health: tell }];
-    let around = Surroundings { store: None, cloud_offset: CloudOffset::known(0) };
+    let around = Surroundings { cloud_offset: CloudOffset::known(0), ..Surroundings::default() };
     tokio::spawn(run(toml::from_str(&section).unwrap(), recorder, places, around, stop));
     let health = health.wait_for(|health| health.code == "push-not-listening").await.unwrap();
     assert!(health.detail.contains(&listen.to_string()), "{health:?}");
