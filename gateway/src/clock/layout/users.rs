@@ -136,8 +136,10 @@ fn foreign_text(bytes: &[u8]) -> String {
     let (arabic, _) = encoding_rs::WINDOWS_1256.decode_without_bom_handling(bytes);
     let is_name = |letter: char| {
         letter.is_ascii()
-            || matches!(letter, '\u{0621}'..='\u{064a}' | 'پ' | 'چ' | 'ژ' | 'گ' | '،')
-            || "àâçèéêëîïôùûüœ".contains(letter)
+            // Arabic letters, four that Persian adds, and those of French.
+            || matches!(letter, '\u{621}'..='\u{64a}' | '\u{67e}' | '\u{686}' | '\u{698}' | '\u{6af}')
+            || matches!(letter, '\u{e0}' | '\u{e2}' | '\u{e7}'..='\u{eb}' | '\u{ee}' | '\u{ef}')
+            || matches!(letter, '\u{f4}' | '\u{f9}' | '\u{fb}' | '\u{fc}' | '\u{153}')
     };
     if arabic.chars().all(is_name) {
         return arabic.into_owned();
