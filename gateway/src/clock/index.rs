@@ -143,10 +143,14 @@ impl Index {
     }
 
     /// Writes the file anew with what is known now.
-    pub(super) fn replace(&mut self, recorded: &HashMap<Key, u32>, trust: Trust) -> io::Result<()> {
-        let known = Known { recorded: recorded.clone(), trust };
+    pub(super) fn replace(
+        &mut self,
+        recorded: impl Iterator<Item = (Key, u32)>,
+        trust: Trust,
+    ) -> io::Result<()> {
+        let known = Known { recorded: recorded.collect(), trust };
         self.file = write_whole(&self.path, &head(self.generation, &self.serial), &known)?;
-        self.entries = recorded.len() + 1;
+        self.entries = known.recorded.len() + 1;
         Ok(())
     }
 }

@@ -48,8 +48,8 @@ pub(super) enum LiveVerdict {
 #[derive(Debug)]
 pub(super) struct Pass {
     layout: String,
-    /// How often each identity has come in this log so far.
-    counts: HashMap<Key, u32>,
+    /// Different identities so far.
+    distinct: usize,
     /// Live punches recorded before the reading began: the log must have them.
     awaited: HashSet<Key>,
 }
@@ -92,11 +92,19 @@ pub(super) struct Finding {
     pub(super) is_pruned: bool,
 }
 
+/// What is known of one identity. One map for both numbers: a long log has many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Repeats {
+    /// In the journal.
+    recorded: u32,
+    /// In the log, as far as it was read this time.
+    met: u32,
+}
+
 /// The memory of one clock.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    /// How many repeats of each identity are in the journal.
-    recorded: HashMap<Key, u32>,
+    known: HashMap<Key, Repeats>,
     /// Live punches that no reading has confirmed yet.
     awaited: HashSet<Key>,
     /// What unproven events told; not recorded, only compared with the next log.
@@ -107,11 +115,15 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Goes on from what was known.
     pub(super) fn knowing(recorded: HashMap<Key, u32>, trust: Trust) -> Ledger {
-        Ledger { recorded, trust, ..Ledger::default() }
+        let known = recorded.into_iter();
+        let known = known.map(|(key, recorded)| (key, Repeats { recorded, met: 0 })).collect();
+        Ledger { known, trust, ..Ledger::default() }
     }
 
-    pub(super) fn recorded(&self) -> &HashMap<Key, u32> {
-        &self.recorded
+    /// How many repeats of each identity are in the journal.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = (Key, u32)> + '_ {
+        let known = self.known.iter().map(|(key, repeats)| (*key, repeats.recorded));
+        known.filter(|(_, recorded)| *recorded > 0)
     }
 
     pub(super) fn trust(&self) -> Trust {
@@ -146,7 +158,7 @@ impl Ledger {
         let mut punch = to_punch(&record, 0, origin, &live.layout, now);
         punch.source = PunchSource::Live.into();
         let key = key_of(&punch);
-        if self.recorded.contains_key(&key) {
+        if self.known.get(&key).is_some_and(|repeats| repeats.recorded > 0) {
             return LiveVerdict::ReadLog("an exact repeat of a recorded punch");
         }
         if self.trust == Trust::Unproven {
@@ -161,9 +173,9 @@ impl Ledger {
     /// Notes that a punch is in the journal; gives its identity and how many there are.
     pub(super) fn mark(&mut self, punch: &Punch) -> (Key, u32) {
         let key = key_of(punch);
-        let count = self.recorded.entry(key).or_default();
-        *count = (*count).max(punch.occurrence + 1);
-        let count = *count;
+        let repeats = self.known.entry(key).or_default();
+        repeats.recorded = repeats.recorded.max(punch.occurrence + 1);
+        let count = repeats.recorded;
         if punch.source == i32::from(PunchSource::Live) {
             self.awaited.insert(key);
         }
@@ -177,31 +189,34 @@ impl Ledger {
 
     /// Begins to compare a log with the memory. `awaited` is [`Ledger::awaited`] as it
     /// was before the log was read.
-    pub(super) fn pass(layout: AttendanceLayout, awaited: HashSet<Key>) -> Pass {
-        Pass { layout: layout.to_string(), counts: HashMap::new(), awaited }
+    pub(super) fn pass(&mut self, layout: AttendanceLayout, awaited: HashSet<Key>) -> Pass {
+        // One that broke off may have left its numbers.
+        self.known.values_mut().for_each(|repeats| repeats.met = 0);
+        Pass { layout: layout.to_string(), distinct: 0, awaited }
     }
 
     /// The next record of the log; a punch if the journal does not have it.
     pub(super) fn meet(
-        &self,
+        &mut self,
         pass: &mut Pass,
         record: &LogRecord,
         origin: &Origin,
         now: DateTime<Utc>,
     ) -> Option<Punch> {
         let key = digest(&origin.serial, record);
-        let count = pass.counts.entry(key).or_default();
-        let occurrence = *count;
-        *count += 1;
-        let is_new = self.recorded.get(&key).is_none_or(|recorded| occurrence >= *recorded);
-        is_new.then(|| to_punch(record, occurrence, origin, &pass.layout, now))
+        let repeats = self.known.entry(key).or_default();
+        let occurrence = repeats.met;
+        repeats.met += 1;
+        pass.distinct += usize::from(occurrence == 0);
+        (occurrence >= repeats.recorded).then(|| to_punch(record, occurrence, origin, &pass.layout, now))
     }
 
     /// Ends the comparison of a whole log.
     pub(super) fn finish(&mut self, pass: &Pass) -> Finding {
-        let Pass { counts, awaited, .. } = pass;
+        let Pass { distinct, awaited, .. } = pass;
         let before = self.trust;
-        let is_confirmed = |key: &&Key| counts.contains_key(*key);
+        let is_met = |key: &Key| self.known.get(key).is_some_and(|repeats| repeats.met > 0);
+        let is_confirmed = |key: &&Key| is_met(key);
         let confirmed = awaited.iter().filter(is_confirmed).count();
         if confirmed < awaited.len() {
             self.trust = Trust::Differs;
@@ -209,15 +224,15 @@ impl Ledger {
             self.trust = Trust::Trusted;
         }
         let recorded = awaited.intersection(&self.awaited);
-        let unconfirmed = recorded.filter(|key| !counts.contains_key(*key)).count();
+        let unconfirmed = recorded.filter(|key| !is_met(key)).count();
         self.awaited.retain(|key| !awaited.contains(key));
         self.announced.retain(|key| !awaited.contains(key));
-        let is_pruned = !counts.is_empty() && self.recorded.len() > 2 * counts.len() + PRUNE_SLACK;
+        let is_pruned = *distinct > 0 && self.known.len() > 2 * distinct + PRUNE_SLACK;
         if is_pruned {
             let awaited = &self.awaited;
-            self.recorded.retain(|key, _| counts.contains_key(key) || awaited.contains(key));
+            self.known.retain(|key, repeats| repeats.met > 0 || awaited.contains(key));
             // A map keeps the room of its largest day.
-            self.recorded.shrink_to_fit();
+            self.known.shrink_to_fit();
         }
         Finding { unconfirmed, is_trust_changed: self.trust != before, is_pruned }
     }

@@ -27,9 +27,9 @@ impl Digest {
         Self { awaited, pass: None, new: 0 }
     }
 
-    fn pass(&mut self, layout: AttendanceLayout) -> &mut Pass {
+    fn pass(&mut self, ledger: &mut Ledger, layout: AttendanceLayout) -> &mut Pass {
         let Self { awaited, pass, .. } = self;
-        pass.get_or_insert_with(|| Ledger::pass(layout, std::mem::take(awaited)))
+        pass.get_or_insert_with(|| ledger.pass(layout, std::mem::take(awaited)))
     }
 }
 
@@ -55,7 +55,9 @@ impl ClockPart {
         // What is known of the log's count is from before.
         self.memory.settled = None;
         for part in bytes.chunks(layout.stride() * BATCH_RECORDS) {
-            digest.new += self.record_part(part, layout, digest.pass(layout), origin).await?;
+            let pass = digest.pass(&mut self.memory.ledger, layout);
+            let new = self.record_part(part, layout, pass, origin).await?;
+            digest.new += new;
         }
         Ok(())
     }
@@ -88,7 +90,9 @@ impl ClockPart {
         };
         self.condition.layout_unclear = None;
         self.record_bytes(&bytes, layout, &mut digest, origin).await?;
-        let finding = self.memory.ledger.finish(digest.pass(layout));
+        let ledger = &mut self.memory.ledger;
+        let pass = digest.pass(ledger, layout);
+        let finding = ledger.finish(pass);
         let new = digest.new;
         if finding.is_pruned {
             self.memory.note(&self.config.name, |index, ledger| {
