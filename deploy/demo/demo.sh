@@ -13,6 +13,7 @@ bin=${CARGO_TARGET_DIR:-$root/target}/debug
 port=${FOURNIL_DEMO_PORT:-8443}
 devices=${FOURNIL_DEMO_DEVICES_PORT:-14370}
 clock_port=$devices clock_page=$((devices + 1)) printer_port=$((devices + 2)) printer_page=$((devices + 3))
+push_port=$((devices + 4)) caller_port=$((devices + 5)) caller_page=$((devices + 6))
 fail() { echo "fournil: $*" >&2; exit 1; }
 
 mkdir -p "$state/logs"
@@ -28,7 +29,7 @@ fi
 [ "$action" = run ] || fail "action inconnue : $action (run, reset)"
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-for wanted in "$port" $clock_port $clock_page $printer_port $printer_page; do
+for wanted in "$port" $clock_port $clock_page $printer_port $printer_page $push_port $caller_port $caller_page; do
     if port_is_taken "$wanted"; then
         fail "le port $wanted est occupé : fermez le programme qui l'utilise (ss -ltnp | grep :$wanted), ou choisissez-en d'autres : FOURNIL_DEMO_PORT=9443 FOURNIL_DEMO_DEVICES_PORT=24370 make demo."
     fi
@@ -76,7 +77,7 @@ else
     database=${cluster_url%/*}/fournil
 fi
 
-for log in cloud gateway clock printer; do : >"$state/logs/$log.log"; done
+for log in cloud gateway clock caller printer; do : >"$state/logs/$log.log"; done
 cat >"$state/cloud.toml" <<TOML
 [web]
 listen = ["127.0.0.1:$port"]
@@ -106,6 +107,10 @@ done
 
 launch clock "$bin/fournil-sim" clock --listen "127.0.0.1:$clock_port" --http "127.0.0.1:$clock_page" \
     --comm-key 1234 --users 6 --punches 120 --punch-every 90 --state "$state/clock.json"
+# A second clock, which calls the gateway by itself.
+launch caller "$bin/fournil-sim" clock --listen "127.0.0.1:$caller_port" --http "127.0.0.1:$caller_page" \
+    --serial SIM0000000002 --users 6 --punches 40 --punch-every 240 --state "$state/caller.json" \
+    --push "http://127.0.0.1:$push_port"
 launch printer "$bin/fournil-sim" printer --tcp "127.0.0.1:$printer_port" --http "127.0.0.1:$printer_page" \
     --out "$state/receipts"
 
@@ -116,6 +121,12 @@ state_dir = "$state/gateway"
 name = "entree"
 address = "127.0.0.1:$clock_port"
 comm_key = 1234
+
+[push]
+listen = "127.0.0.1:$push_port"
+[[push.clock]]
+name = "atelier"
+serial = "SIM0000000002"
 
 [[printer]]
 name = "caisse"
@@ -137,6 +148,7 @@ cat <<TEXT
     ERP           https://localhost:$port
     Certificat    $ca   (autorité privée : à accepter ou à importer dans le navigateur)
     Pointeuse     http://127.0.0.1:$clock_page   (pointez ici)
+    Une autre     http://127.0.0.1:$caller_page   (elle appelle la passerelle d'elle-même)
     Imprimante    http://127.0.0.1:$printer_page   (les tickets sortent ici)
 
 $(sed 's/^/    /' "$state/logins.txt")
