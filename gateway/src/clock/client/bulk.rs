@@ -315,6 +315,11 @@ impl Session {
             code::DATA => answer.data,
             code::PREPARE_DATA => self.collect(step, &answer, wanted).await?,
             code::ACK_OK if self.link.is_lossy => return Err(ClientError::Lost { step }),
+            // The clock has forgotten this session: that is no end of a table.
+            code::ACK_UNAUTH => {
+                self.is_broken = true;
+                return Err(ClientError::KeyRefused { target: self.target.clone() });
+            }
             _ => Vec::new(),
         };
         if chunk.len() > wanted {
