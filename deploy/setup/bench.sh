@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 cargo build --quiet --release --workspace --bins
 # What is shipped is built smaller than what is measured.
 cargo build --quiet --profile dist -p fournil-gateway --bin fournil-gateway
-target=${CARGO_TARGET_DIR:-target}
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
 FOURNIL_PYTHON=$(deploy/setup/python.sh)
 export FOURNIL_PYTHON
 export FOURNIL_BENCH_DIST=$target/dist/fournil-gateway

@@ -208,7 +208,8 @@ impl Ledger {
         let occurrence = repeats.met;
         repeats.met += 1;
         pass.distinct += usize::from(occurrence == 0);
-        (occurrence >= repeats.recorded).then(|| to_punch(record, occurrence, origin, &pass.layout, now))
+        (occurrence >= repeats.recorded)
+            .then(|| to_punch(record, occurrence, origin, &pass.layout, now))
     }
 
     /// Ends the comparison of a whole log.

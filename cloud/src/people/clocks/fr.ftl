@@ -69,6 +69,7 @@ clocks-commands-empty = Rien ne lui a encore été demandé.
 clocks-users = Utilisateurs de la pointeuse et employés
 clocks-users-read = lus
 clocks-users-lead = Ce qui diffère est en tête. Écrire met le nom et la carte de l'employé sur la pointeuse ; ses mots de passe et ses empreintes ne sont jamais touchés.
+clocks-users-lead-heard = Ce qui diffère est en tête. Les noms et les cartes de cette pointeuse se changent à son clavier.
 clocks-users-empty = La table des utilisateurs n'est pas encore connue : relisez-la.
 clocks-number = Numéro
 clocks-on-clock = Sur la pointeuse

@@ -96,6 +96,8 @@ struct ClockView {
     users_read: Option<At>,
     layout: String,
     zone: String,
+    /// As a form's field of a day has it.
+    today: String,
 }
 
 fn view(row: &ClockRow, stands: &[DeviceStand], texts: &Texts, now: DateTime<Utc>) -> ClockView {
@@ -148,6 +150,7 @@ fn view(row: &ClockRow, stands: &[DeviceStand], texts: &Texts, now: DateTime<Utc
         may_clear: row.whole_read_records > 0 && row.whole_read_records == row.records,
         users_read: row.users_read_at.map(|read| at(read, zone)),
         layout: row.layout.clone(),
+        today: now.with_timezone(&zone).format("%Y-%m-%d").to_string(),
         zone: row.zone.clone(),
         clock_serial: row.clock_serial.clone(),
     }
