@@ -191,7 +191,12 @@ impl ClockPart {
                     self.note_end(&end).await;
                     // A session that lived does not count as one more failure in a row.
                     failures = if begun.elapsed() > BACKOFF_MAX { 1 } else { failures + 1 };
-                    self.search_after(failures).await;
+                    let stop = self.stop.clone();
+                    // Cancel safe: what was knocked at is let go, and nothing was changed.
+                    tokio::select! {
+                        () = self.search_after(failures) => {}
+                        () = stop.cancelled() => return,
+                    }
                     backoff(failures, random())
                 }
             };
