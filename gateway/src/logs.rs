@@ -8,37 +8,40 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// All kept lines together.
-const BYTES_MAX: usize = 512 * 1024;
+const BYTES_MAX: usize = 256 * 1024;
 /// One line; the rest of a longer one is left out.
 const LINE_BYTES_MAX: usize = 2 * 1024;
 
 /// The lines. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct RecentLog(Arc<Mutex<Lines>>);
+#[derive(Debug, Clone)]
+pub struct RecentLog(Arc<Mutex<VecDeque<u8>>>);
 
-#[derive(Debug, Default)]
-struct Lines {
-    lines: VecDeque<String>,
-    bytes: usize,
+impl Default for RecentLog {
+    /// All the room at once, in one piece: a text of its own for each line, kept for days
+    /// between others that are gone in a moment, left holes that made the daemon grow.
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(VecDeque::with_capacity(BYTES_MAX))))
+    }
 }
 
 impl RecentLog {
     /// The kept lines, oldest first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.iter().cloned().collect()
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = kept.make_contiguous().split(|byte| *byte == b'\n');
+        lines.filter(|line| !line.is_empty()).map(|l| String::from_utf8_lossy(l).into()).collect()
     }
 
     fn push(&self, written: &[u8]) {
-        let kept = written.get(..LINE_BYTES_MAX).unwrap_or(written);
-        let line = String::from_utf8_lossy(kept).trim_end().to_owned();
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.bytes += line.len();
-        lines.lines.push_back(line);
-        while lines.bytes > BYTES_MAX {
-            let Some(oldest) = lines.lines.pop_front() else { break };
-            lines.bytes -= oldest.len();
+        let line = written.get(..LINE_BYTES_MAX).unwrap_or(written).trim_ascii_end();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while kept.len() + line.len() + 1 > BYTES_MAX {
+            let Some(end) = kept.iter().position(|byte| *byte == b'\n') else { break };
+            kept.drain(..=end);
         }
+        kept.extend(line);
+        kept.push_back(b'\n');
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Fitted {
     pub text: String,
     /// Characters printed as `?`.
     pub lost: usize,
+    /// Letters and signs for which others stand (`A` for `À`); quotes, dashes and dots that
+    /// only look plainer are not counted.
+    pub replaced: usize,
 }
 
 impl CodePage {
@@ -77,7 +80,7 @@ pub fn fit(text: &str, pages: &[CodePage]) -> Fitted {
     let page = pages.iter().copied().min_by_key(|page| missing(*page)).unwrap_or(CodePage::Cp437);
     let byte =
         |character: char| if pages.is_empty() { ascii(character) } else { page.byte(character) };
-    let mut fitted = Fitted { page, text: String::new(), lost: 0 };
+    let mut fitted = Fitted { page, text: String::new(), lost: 0, replaced: 0 };
     for character in clean {
         if byte(character).is_some() {
             fitted.text.push(character);
@@ -85,6 +88,7 @@ pub fn fit(text: &str, pages: &[CodePage]) -> Fitted {
             fold(character).filter(|f| f.chars().all(|c| byte(c).is_some()))
         {
             fitted.text.push_str(&folded);
+            fitted.replaced += usize::from(!is_typography(character));
         } else {
             fitted.text.push('?');
             fitted.lost += 1;
@@ -98,7 +102,7 @@ fn ascii(character: char) -> Option<u8> {
 }
 
 /// Leaves out what draws nothing, turns every kind of fixed space into U+00A0.
-fn visible(character: char) -> Option<char> {
+pub(super) fn visible(character: char) -> Option<char> {
     match character {
         '\t' | '\n' | '\u{2000}'..='\u{2006}' | '\u{2008}'..='\u{200a}' | '\u{3000}' => Some(' '),
         '\u{a0}' | '\u{2007}' | '\u{202f}' => Some('\u{a0}'),
@@ -112,6 +116,15 @@ fn visible(character: char) -> Option<char> {
         control if control.is_control() => None,
         other => Some(other),
     }
+}
+
+/// Signs that have a plainer form which says exactly the same.
+fn is_typography(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2010}'
+            ..='\u{2026}' | '«' | '»' | 'ʼ' | '´' | '′' | '″' | '·' | '×' | '−' | '─' | '═'
+    )
 }
 
 /// Letters that say the same; `é` becomes `e` only where no page of the printer has it.
@@ -203,7 +216,7 @@ mod tests {
     fn what_a_page_lacks_is_folded_and_only_then_lost() {
         let fitted = fit("L’œuf… 3€ Œ À خبز", &[CodePage::Cp850]);
         assert_eq!(fitted.text, "L'oeuf... 3EUR OE À ???");
-        assert_eq!(fitted.lost, 3);
+        assert_eq!((fitted.lost, fitted.replaced), (3, 3));
         assert_eq!(fit("À é", &[CodePage::Cp437]).text, "A é");
         assert_eq!(fit("é", &[]).text, "e");
     }

@@ -35,6 +35,9 @@ pub struct PrinterConfig {
     pub columns: Option<u16>,
     /// Whether the printer returns tags, where that differs from the profile.
     pub tags: Option<Tags>,
+    /// Whether the printer prints pictures (Arabic, drawn symbols), where that differs from
+    /// the profile.
+    pub raster: Option<bool>,
     /// 2 or 5.
     #[serde(default = "default_drawer_pin")]
     pub drawer_pin: u32,
@@ -87,6 +90,7 @@ impl PrinterConfig {
             profile: profile.to_owned(),
             columns: None,
             tags: None,
+            raster: None,
             drawer_pin: default_drawer_pin(),
             code_page: BTreeMap::new(),
         }
@@ -117,6 +121,7 @@ impl PrinterConfig {
         if let Some(tags) = self.tags {
             profile.tags = tags;
         }
+        profile.raster = self.raster.unwrap_or(profile.raster);
         profile.renumber(&self.code_page);
         Ok(profile)
     }

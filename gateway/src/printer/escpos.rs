@@ -5,12 +5,13 @@
 //! far the paper got. A tag is made from command and attempt, so that it can be
 //! recognised after a restart without having been stored.
 //!
-//! Sources: Epson's ESC/POS reference; ESC d, GS ( k and GS ( H as described there.
+//! Sources: Epson's ESC/POS reference; ESC d, GS v 0, GS ( k and GS ( H as described there.
 
 use fournil_protocol::document::Align;
 use uuid::Uuid;
 
 use super::codepage::CodePage;
+use super::picture::Picture;
 use super::profile::Profile;
 use super::render::{Line, Page, TextLine};
 use super::symbol;
@@ -24,8 +25,11 @@ const TAG_SIGNS: u32 = 0x7f - 0x20;
 /// at least four times the pulse is what drawer makers ask for.
 const DRAWER_ON: u8 = 0x32;
 const DRAWER_OFF: u8 = 0xfa;
-/// Covers the longest command that can be left open (a QR code's data).
-const RESYNC_BYTES: usize = 1_024;
+/// Longest payload of one command: a band of a picture. Small, because some printers have
+/// little memory for it, and because a printer left inside one swallows what comes next.
+const BAND_BYTES_MAX: usize = 4_096;
+/// Covers the longest command that can be left open.
+const RESYNC_BYTES: usize = BAND_BYTES_MAX;
 
 /// Leaves Kanji mode, in which clones start and which eats accents; undone by ESC @.
 const INITIALISE: &[u8] = &[0x1b, 0x40, 0x1c, 0x2e];
@@ -176,6 +180,23 @@ impl Encoder<'_> {
             Line::Feed { lines } => self.bytes.extend_from_slice(&[0x1b, 0x64, *lines]),
             Line::Qr { data, module_dots } => self.qr(data, *module_dots),
             Line::Barcode { data } => self.barcode(data),
+            Line::Raster(picture) => self.raster(picture),
+        }
+    }
+
+    /// GS v 0 in bands, which print without a gap. Wherever the bands begin, no data holds a
+    /// command that printers act on at once: [`Picture`] has seen to that.
+    fn raster(&mut self, picture: &Picture) {
+        self.look(Look::default());
+        let row_bytes = picture.row_bytes().max(1);
+        let rows = (BAND_BYTES_MAX / row_bytes).clamp(1, usize::from(u8::MAX));
+        for band in picture.bits().chunks(rows * row_bytes) {
+            let [width_low, width_high, ..] = row_bytes.to_le_bytes();
+            let [height_low, height_high, ..] = (band.len() / row_bytes).to_le_bytes();
+            let size = [width_low, width_high, height_low, height_high];
+            self.bytes.extend_from_slice(&[0x1d, 0x76, 0x30, 0x00]);
+            self.bytes.extend_from_slice(&size);
+            self.bytes.extend_from_slice(band);
         }
     }
 
@@ -264,7 +285,7 @@ fn code128(data: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use fournil_protocol::document::{Barcode, Document, Feed, Kind, Qr};
+    use fournil_protocol::document::{Barcode, Document, Feed, Kind, Picture, Qr};
 
     use super::super::render::render;
     use super::*;
@@ -316,9 +337,16 @@ mod tests {
                 .pair(text.clone(), text.clone(), true)
                 .with(Kind::Feed(Feed { lines }))
                 .with(Kind::Qr(Qr { data: text.clone() }))
-                .with(Kind::Barcode(Barcode { data: text }));
-            let sent = bytes(&document, "epson-80");
-            proptest::prop_assert!(!has_command_in_data(&sent), "{sent:02x?}");
+                .with(Kind::Barcode(Barcode { data: text.clone() }))
+                .with(Kind::Picture(Picture {
+                    width_dots: 64,
+                    rows: text.bytes().chain([0; 8]).take(text.len().max(1).div_ceil(8) * 8).collect(),
+                    align: 0,
+                }));
+            for profile in ["epson-80", "simple-58"] {
+                let sent = bytes(&document, profile);
+                proptest::prop_assert!(!has_command_in_data(&sent), "{sent:02x?}");
+            }
         }
     }
 

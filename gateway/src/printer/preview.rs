@@ -27,6 +27,10 @@ pub fn draw(page: &Page, profile: &Profile) -> Canvas {
                 drawn.unwrap_or_default() + LINE_DOTS
             }
             Line::Barcode { data } => barcode(&mut canvas, y, data),
+            Line::Raster(picture) => {
+                canvas.raster(0, y, picture.row_bytes(), picture.bits(), (1, 1));
+                picture.rows()
+            }
         };
     }
     canvas.reach(y + CUTTER_DOTS);

@@ -38,8 +38,13 @@ pub struct Profile {
     pub tags: Tags,
     /// Answers questions about its state. Without it a page is never more than handed over.
     pub answers_status: bool,
-    /// Draws QR codes itself; otherwise their text is printed.
+    /// Draws QR codes itself; otherwise they are sent as pictures.
     pub native_qr: bool,
+    /// Draws barcodes itself; otherwise they are sent as pictures.
+    pub native_barcode: bool,
+    /// Prints pictures, and with them any script: GS v 0. Without it a letter it has no
+    /// table for is a `?`.
+    pub raster: bool,
     /// Opens the drawer at once even when it cannot print.
     pub realtime_drawer: bool,
 }
@@ -62,6 +67,8 @@ impl Profile {
             tags: Tags::On,
             answers_status: true,
             native_qr: true,
+            native_barcode: true,
+            raster: true,
             realtime_drawer: true,
         };
         let generic = Self {
@@ -98,10 +105,11 @@ impl Profile {
             },
             Self {
                 name: "simple-58",
-                description: "a printer that knows neither accents beyond table 437 nor QR codes",
+                description: "a printer with table 437 alone, neither QR codes nor barcodes: those are drawn",
                 columns: 32,
                 pages: vec![(CodePage::Cp437, 0)],
                 native_qr: false,
+                native_barcode: false,
                 ..generic.clone()
             },
             Self {

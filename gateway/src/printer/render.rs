@@ -5,10 +5,14 @@
 //! lost, an amount that fits on a line stands on one line whole, and no document
 //! makes this code panic. Blocks of a kind this build does not know are skipped.
 
-use fournil_protocol::document::{Align, Cell, Document, Kind};
+use fournil_protocol::document::{self, Align, Block, Cell, Document, Kind};
 
-use super::codepage::{CodePage, fit};
+use super::codepage::{self, CodePage, fit};
+use super::direction::{is_right_to_left, row_direction, text_direction};
+use super::lettering::{Lettering, Piece, Style};
+use super::picture::Picture;
 use super::profile::Profile;
+use super::share::{Share, shares};
 use super::symbol;
 
 /// What a copy says at its head.
@@ -22,7 +26,7 @@ const WRAP_COLUMNS_MIN: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Page {
     pub lines: Vec<Line>,
-    /// Characters no table of this printer has, printed as `?`.
+    /// Characters that can be neither encoded nor drawn, and pictures that are none.
     pub lost: usize,
 }
 
@@ -30,10 +34,21 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
     Text(TextLine),
-    Rule { double: bool },
-    Feed { lines: u8 },
-    Qr { data: String, module_dots: u8 },
-    Barcode { data: String },
+    Rule {
+        double: bool,
+    },
+    Feed {
+        lines: u8,
+    },
+    Qr {
+        data: String,
+        module_dots: u8,
+    },
+    Barcode {
+        data: String,
+    },
+    /// Dots from edge to edge: a picture, or text the printer has no letters for.
+    Raster(Picture),
 }
 
 /// Characters of one page of one size.
@@ -47,23 +62,17 @@ pub struct TextLine {
     pub double: bool,
 }
 
-#[derive(Clone, Copy)]
-struct Style {
-    align: Align,
-    bold: bool,
-    double: bool,
-}
-
 /// Lays a document out. A copy carries [`COPY_MARK`] above everything else.
 #[must_use]
 pub fn render(document: &Document, profile: &Profile, copy: bool) -> Page {
-    let mut layout = Layout { profile, pages: profile.code_pages(), page: Page::default() };
+    let pages = profile.code_pages();
+    let mut layout = Layout { profile, pages, lettering: None, page: Page::default() };
     if copy {
-        layout.text(COPY_MARK, Style { align: Align::Centre, bold: true, double: true });
+        layout.text(COPY_MARK, Style { bold: true, double: true, ..Style::CENTRED });
         layout.page.lines.push(Line::Feed { lines: 1 });
     }
-    for kind in document.blocks.iter().filter_map(|block| block.kind.as_ref()) {
-        layout.block(kind);
+    for block in &document.blocks {
+        layout.block(block, &document.language);
     }
     layout.page
 }
@@ -71,29 +80,44 @@ pub fn render(document: &Document, profile: &Profile, copy: bool) -> Page {
 struct Layout<'a> {
     profile: &'a Profile,
     pages: Vec<CodePage>,
+    /// Made when the first line has to be drawn.
+    lettering: Option<Lettering>,
     page: Page,
 }
 
 impl Layout<'_> {
-    fn block(&mut self, kind: &Kind) {
-        match kind {
-            Kind::Text(text) => {
-                let style =
-                    Style { align: align(text.align), bold: text.bold, double: text.size > 1 };
-                self.text(&text.text, style);
+    fn block(&mut self, block: &Block, language: &str) {
+        let language = if block.language.is_empty() { language } else { &block.language };
+        match &block.kind {
+            Some(Kind::Text(text)) => {
+                for paragraph in text.text.split('\n') {
+                    let style = Style {
+                        align: align(text.align),
+                        bold: text.bold,
+                        double: text.size > 1,
+                        right_to_left: text_direction(block, language, paragraph),
+                    };
+                    self.text(paragraph, style);
+                }
             }
-            Kind::Columns(columns) => {
-                let style =
-                    Style { align: Align::Start, bold: columns.bold, double: columns.size > 1 };
+            Some(Kind::Columns(columns)) => {
+                let style = Style {
+                    align: Align::Start,
+                    bold: columns.bold,
+                    double: columns.size > 1,
+                    right_to_left: row_direction(block, language),
+                };
                 self.columns(&columns.cells, style);
             }
-            Kind::Rule(rule) => self.page.lines.push(Line::Rule { double: rule.double }),
-            Kind::Feed(feed) => {
+            Some(Kind::Rule(rule)) => self.page.lines.push(Line::Rule { double: rule.double }),
+            Some(Kind::Feed(feed)) => {
                 let lines = u8::try_from(feed.lines.min(FEED_LINES_MAX)).unwrap_or(u8::MAX);
                 self.page.lines.push(Line::Feed { lines });
             }
-            Kind::Qr(qr) => self.qr(&qr.data),
-            Kind::Barcode(barcode) => self.barcode(&barcode.data),
+            Some(Kind::Qr(qr)) => self.qr(&qr.data),
+            Some(Kind::Barcode(barcode)) => self.barcode(&barcode.data),
+            Some(Kind::Picture(picture)) => self.picture(picture),
+            None => {}
         }
     }
 
@@ -102,19 +126,42 @@ impl Layout<'_> {
         (if double { columns / 2 } else { columns }).max(1)
     }
 
+    /// Whether a text that fits no better than this is to be drawn.
+    fn draws(&self, text: &str, fitted: &codepage::Fitted, style: Style) -> bool {
+        let is_strange = fitted.lost > 0 || fitted.replaced > 0;
+        self.profile.raster
+            && (style.right_to_left || is_strange || text.chars().any(is_right_to_left))
+    }
+
     fn text(&mut self, text: &str, style: Style) {
-        for paragraph in text.split('\n') {
-            let fitted = fit(&bound(paragraph), &self.pages);
-            self.page.lost += fitted.lost;
-            for line in wrap(&fitted.text, self.width(style.double)) {
-                self.line(&line, fitted.page, style);
-            }
+        let text = bound(text);
+        let fitted = fit(&text, &self.pages);
+        if self.draws(&text, &fitted, style) {
+            let width = self.profile.width_dots();
+            let (picture, lost) = self.lettering().paragraph(&text, width, style);
+            return self.raster(picture, lost);
+        }
+        self.page.lost += fitted.lost;
+        for line in wrap(&fitted.text, self.width(style.double)) {
+            self.line(&line, fitted.page, style);
         }
     }
 
     fn columns(&mut self, cells: &[Cell], style: Style) {
         let joined: String = cells.iter().map(|cell| cell.text.as_str()).collect();
-        let page = fit(&joined, &self.pages).page;
+        let whole = fit(&joined, &self.pages);
+        if self.draws(&joined, &whole, style) {
+            let texts: Vec<String> = cells.iter().map(|cell| bound(&cell.text)).collect();
+            let pieces: Vec<Piece> = cells
+                .iter()
+                .zip(&texts)
+                .map(|(cell, text)| Piece { text, align: align(cell.align), weight: cell.weight })
+                .collect();
+            let width = self.profile.width_dots();
+            let (picture, lost) = self.lettering().row(&pieces, width, style);
+            return self.raster(picture, lost);
+        }
+        let page = whole.page;
         let only: &[CodePage] = if self.pages.is_empty() { &[] } else { &[page] };
         let mut fitted = Vec::with_capacity(cells.len());
         for cell in cells {
@@ -139,24 +186,55 @@ impl Layout<'_> {
         }));
     }
 
-    /// A symbol the printer cannot draw is printed as its text: nothing is lost. So is one
-    /// with control characters: its data goes to the printer as it is, and a printer acts on
-    /// some of them wherever they stand (a pulse to the drawer, power off).
+    fn lettering(&mut self) -> &mut Lettering {
+        self.lettering.get_or_insert_with(Lettering::default)
+    }
+
+    fn raster(&mut self, picture: Picture, lost: usize) {
+        self.page.lost += lost;
+        if picture.rows() > 0 {
+            self.page.lines.push(Line::Raster(picture));
+        }
+    }
+
+    /// Drawn here where the printer cannot, and where the data holds control characters: it
+    /// goes to the printer as it is, and a printer acts on some of them wherever they stand
+    /// (a pulse to the drawer, power off). What cannot be a symbol is printed as its text.
     fn qr(&mut self, data: &str) {
+        let width = self.profile.width_dots();
         let is_plain = !data.chars().any(char::is_control);
-        match symbol::qr_module_dots(data, self.profile.width_dots()) {
+        match symbol::qr_module_dots(data, width) {
             Some(module_dots) if self.profile.native_qr && is_plain => {
                 self.page.lines.push(Line::Qr { data: data.to_owned(), module_dots });
             }
-            _ => self.text(data, Style { align: Align::Centre, bold: false, double: false }),
+            Some(module_dots) if self.profile.raster => {
+                let drawn = Picture::qr(data.as_bytes(), u32::from(module_dots), width);
+                self.raster(drawn, 0);
+            }
+            _ => self.text(data, Style::CENTRED),
         }
     }
 
     fn barcode(&mut self, data: &str) {
-        if symbol::code128_fits(data, self.profile.width_dots()) {
-            self.page.lines.push(Line::Barcode { data: data.to_owned() });
-        } else {
-            self.text(data, Style { align: Align::Centre, bold: false, double: false });
+        let width = self.profile.width_dots();
+        if !symbol::code128_fits(data, width) {
+            return self.text(data, Style::CENTRED);
+        }
+        if self.profile.native_barcode {
+            return self.page.lines.push(Line::Barcode { data: data.to_owned() });
+        }
+        if self.profile.raster {
+            self.raster(Picture::code128(data, width), 0);
+        }
+        self.text(data, Style::CENTRED);
+    }
+
+    fn picture(&mut self, picture: &document::Picture) {
+        let width = self.profile.width_dots();
+        let drawn = self.profile.raster.then(|| Picture::placed(picture, width)).flatten();
+        match drawn {
+            Some(drawn) => self.raster(drawn, 0),
+            None => self.page.lost += 1,
         }
     }
 }
@@ -181,13 +259,8 @@ impl Fitted {
         self.text.chars().count()
     }
 
-    /// An amount stands whole; a name may wrap.
-    fn needs(&self) -> usize {
-        if self.weight == 0 || self.align == Align::End {
-            self.len()
-        } else {
-            self.len().min(WRAP_COLUMNS_MIN)
-        }
+    fn share(&self) -> Share {
+        Share::of(self.len(), WRAP_COLUMNS_MIN, self.weight, self.align)
     }
 }
 
@@ -198,11 +271,12 @@ fn align(value: i32) -> Align {
 /// Lines of one row of cells.
 fn rows(cells: &[Fitted], width: usize) -> Vec<String> {
     let gaps = cells.len().saturating_sub(1);
-    let needed: usize = cells.iter().map(Fitted::needs).sum::<usize>() + gaps;
+    let needed: usize = cells.iter().map(|cell| cell.share().needs).sum::<usize>() + gaps;
     if needed > width {
         return cells.iter().flat_map(|cell| stacked(cell, width)).collect();
     }
-    let widths = shares(cells, width - gaps);
+    let wanted: Vec<Share> = cells.iter().map(Fitted::share).collect();
+    let widths = shares(&wanted, width - gaps);
     let columns: Vec<Vec<String>> =
         cells.iter().zip(&widths).map(|(cell, width)| wrap(&cell.text, *width)).collect();
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
@@ -226,46 +300,6 @@ fn rows(cells: &[Fitted], width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
-}
-
-/// The width of each cell: what it needs, and by weight a share of the rest.
-fn shares(cells: &[Fitted], width: usize) -> Vec<usize> {
-    let mut widths: Vec<usize> = cells.iter().map(Fitted::needs).collect();
-    let weight = |cell: &Fitted| usize::try_from(cell.weight.min(1_000)).unwrap_or(1_000);
-    let mut open: Vec<bool> = cells.iter().map(|cell| cell.weight > 0).collect();
-    loop {
-        let fixed: usize =
-            widths.iter().zip(&open).filter(|(_, open)| !**open).map(|(w, _)| w).sum();
-        let room = width.saturating_sub(fixed);
-        let total: usize =
-            cells.iter().zip(&open).filter(|(_, o)| **o).map(|(c, _)| weight(c)).sum();
-        if total == 0 {
-            break;
-        }
-        // A cell whose share is less than its need leaves the sharing with its need.
-        let short = cells
-            .iter()
-            .zip(&widths)
-            .zip(&mut open)
-            .find(|((cell, needs), open)| **open && room * weight(cell) / total < **needs);
-        if let Some((_, open)) = short {
-            *open = false;
-            continue;
-        }
-        for ((cell, share), _) in cells.iter().zip(&mut widths).zip(&open).filter(|(_, o)| **o) {
-            *share = room * weight(cell) / total;
-        }
-        break;
-    }
-    let left = width.saturating_sub(widths.iter().sum());
-    let takes_rest = cells
-        .iter()
-        .position(|cell| cell.weight > 0 && cell.align != Align::End)
-        .or_else(|| cells.iter().rposition(|cell| cell.align == Align::End));
-    if let Some(share) = takes_rest.and_then(|index| widths.get_mut(index)) {
-        *share += left;
-    }
-    widths
 }
 
 /// A cell on lines of its own, when the row is too narrow for all of them.

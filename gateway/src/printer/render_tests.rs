@@ -1,12 +1,17 @@
 //! The layout's promises: width, wholeness of amounts, no loss, no panic.
 
-use fournil_protocol::document::{Barcode, Block, Columns, Feed, Qr, Rule, Text};
+use fournil_protocol::document::{Barcode, Columns, Feed, Qr, Rule, Text};
 use proptest::prelude::*;
 
 use super::*;
 
 fn profile(columns: u16) -> Profile {
     Profile { columns, ..Profile::named("generic-80").unwrap() }
+}
+
+/// Of a printer that prints no pictures: every letter it has, and `?`.
+fn letters_only(columns: u16) -> Profile {
+    Profile { raster: false, ..profile(columns) }
 }
 
 fn text_of(page: &Page) -> Vec<String> {
@@ -18,6 +23,7 @@ fn text_of(page: &Page) -> Vec<String> {
             Line::Feed { lines } => format!("feed {lines}"),
             Line::Qr { data, module_dots } => format!("qr {module_dots} {data}"),
             Line::Barcode { data } => format!("barcode {data}"),
+            Line::Raster(picture) => format!("raster {}", picture.rows()),
         })
         .collect()
 }
@@ -82,7 +88,13 @@ fn a_symbol_that_does_not_fit_is_printed_as_text() {
     let simple = Profile::named("simple-58").unwrap();
     assert_eq!(
         text_of(&render(&document, &simple, false)),
-        ["barcode T-2026-000123", "pâte", "https://fournil.example/t/1"]
+        ["raster 72", "T-2026-000123", "pâte", "raster 186"],
+        "a printer that has no symbols gets them drawn"
+    );
+    assert_eq!(
+        text_of(&render(&document, &Profile { raster: false, ..simple }, false)),
+        ["T-2026-000123", "pâte", "https://fournil.example/t/1"],
+        "and where pictures are not understood either, their text"
     );
     assert_eq!(
         text_of(&render(&document, &profile(32), false))[2],
@@ -126,7 +138,7 @@ proptest! {
         copy in any::<bool>(),
     ) {
         let document =
-            Document { blocks: kinds.into_iter().map(|kind| Block { kind }).collect(), ..Document::default() };
+            Document { blocks: kinds.into_iter().map(|kind| Block { kind, ..Block::default() }).collect(), ..Document::default() };
         for line in render(&document, &profile(columns), copy).lines {
             if let Line::Text(line) = line {
                 let width = if line.double { columns / 2 } else { columns }.max(1);
@@ -145,7 +157,7 @@ proptest! {
         if let Some(Kind::Columns(columns)) = &mut document.blocks[0].kind {
             columns.size = if double { 2 } else { 1 };
         }
-        let lines = text_of(&render(&document, &profile(32), false));
+        let lines = text_of(&render(&document, &letters_only(32), false));
         let shown = amount.replace('\u{a0}', " ");
         let last = lines.last().cloned().unwrap_or_default();
         prop_assert!(last.ends_with(&shown), "{lines:?} lacks {shown}");
@@ -154,9 +166,80 @@ proptest! {
     #[test]
     fn no_letter_of_a_paragraph_is_lost(text in any_text(), size in 0..3u32) {
         let block = Text { text: text.clone(), align: 0, bold: false, size };
-        let page = render(&Document::default().with(Kind::Text(block)), &profile(32), false);
+        let page = render(&Document::default().with(Kind::Text(block)), &letters_only(32), false);
         let fitted: String =
-            text.split('\n').map(|part| fit(part, &profile(32).code_pages()).text).collect();
+            text.split('\n').map(|part| fit(part, &letters_only(32).code_pages()).text).collect();
         prop_assert_eq!(letters(&text_of(&page).concat()), letters(&fitted));
     }
+}
+
+fn dots(picture: &Picture) -> u32 {
+    picture.bits().iter().map(|byte| byte.count_ones()).sum()
+}
+
+fn drawn(document: &Document) -> Vec<Picture> {
+    let page = render(document, &profile(32), false);
+    assert_eq!(page.lost, 0);
+    let pictures = page.lines.into_iter().filter_map(|line| match line {
+        Line::Raster(picture) => Some(picture),
+        _ => None,
+    });
+    pictures.collect()
+}
+
+#[test]
+fn only_what_the_tables_lack_is_drawn() {
+    let document = Document::default()
+        .text("Pâte – 3 €, l’œuf…", Align::Start)
+        .text("خبز", Align::Start)
+        .text("aɣrum", Align::Start);
+    let kinds: Vec<bool> = render(&document, &profile(32), false)
+        .lines
+        .iter()
+        .map(|line| matches!(line, Line::Raster(_)))
+        .collect();
+    assert_eq!(kinds, [false, true, true]);
+    let simple = Profile::named("simple-58").unwrap();
+    let page = render(&Document::default().text("À é", Align::Start), &simple, false);
+    assert!(matches!(page.lines[0], Line::Raster(_)), "an accent is never dropped");
+}
+
+#[test]
+fn arabic_is_joined_and_starts_at_the_right() {
+    let one = drawn(&Document::default().text("بيت", Align::Start));
+    // The three letters apart have no dot in common with the word.
+    let apart = drawn(&Document::default().text("ب\u{200c}ي\u{200c}ت", Align::Start));
+    assert!(dots(&one[0]) < dots(&apart[0]), "letters that stand apart are larger");
+    let left_half = |picture: &Picture| {
+        let row_bytes = picture.row_bytes();
+        let rows = picture.bits().chunks(row_bytes);
+        rows.flat_map(|row| &row[..row_bytes / 2]).any(|byte| *byte != 0)
+    };
+    assert!(!left_half(&one[0]), "Arabic starts at the right");
+    let end = drawn(&Document::default().text("بيت", Align::End));
+    assert!(left_half(&end[0]), "and ends at the left");
+}
+
+#[test]
+fn a_row_in_arabic_begins_at_the_right_and_ends_with_its_amount_at_the_left() {
+    let row = |language: &str| Document { language: language.to_owned(), ..Document::default() };
+    let arabic = drawn(&row("ar").pair("خبز", "120,00", false));
+    let french = drawn(&row("fr").pair("خبز", "120,00", false));
+    assert_eq!(arabic[0].rows(), 30);
+    // The amount is the longer of the two, and it is whole.
+    let left_dots = |picture: &Picture| {
+        let rows = picture.bits().chunks(picture.row_bytes());
+        rows.flat_map(|row| &row[..10]).map(|byte| byte.count_ones()).sum::<u32>()
+    };
+    let amount = dots(&drawn(&row("ar").text("120,00", Align::End))[0]);
+    assert!(left_dots(&arabic[0]).abs_diff(amount) < 10, "the amount at the left");
+    assert!(left_dots(&french[0]) < amount / 2 + amount / 4, "in French the word");
+}
+
+#[test]
+fn a_character_nobody_can_draw_is_counted() {
+    let page = render(&Document::default().text("漢字", Align::Start), &profile(32), false);
+    assert_eq!(page.lost, 2);
+    let page = render(&Document::default().text("漢字", Align::Start), &letters_only(32), false);
+    assert_eq!((page.lost, text_of(&page)), (2, vec!["??".to_owned()]));
 }

@@ -261,7 +261,7 @@ impl Spool {
         let detail = match page.lost {
             0 => String::new(),
             lost => {
-                format!("{lost} characters that the printer has no letter for were printed as ?")
+                format!("{lost} characters or pictures could not be printed as they are")
             }
         };
         let patience = self.patience;

@@ -6,7 +6,7 @@ use fournil_protocol::command::{
     ReadStatus, SendDiagnostics, SetClockTime, WriteClockUsers,
 };
 use fournil_protocol::document::{
-    Barcode, Block, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
+    Barcode, Block, Cell, Columns, Document, Feed, Kind as BlockKind, Picture, Qr, Rule, Text,
 };
 use fournil_protocol::event::{
     Body, ClockOperation, ClockState, ClockUser, ClockUsers, CommandReport, DeviceHealth, Event,
@@ -237,13 +237,22 @@ fn block() -> impl Strategy<Value = BlockKind> {
         any::<u32>().prop_map(|lines| BlockKind::Feed(Feed { lines })),
         text().prop_map(|data| BlockKind::Qr(Qr { data })),
         text().prop_map(|data| BlockKind::Barcode(Barcode { data })),
+        (any::<u32>(), vec(any::<u8>(), 0..64), 0..3i32).prop_map(|(width_dots, rows, align)| {
+            BlockKind::Picture(Picture { width_dots, rows, align })
+        }),
     ]
 }
 
 pub(crate) fn document() -> impl Strategy<Value = Document> {
-    (text(), text(), vec(option::of(block()), 0..6)).prop_map(|(language, title, blocks)| {
-        let blocks = blocks.into_iter().map(|kind| Block { kind }).collect();
-        Document { language, title, blocks }
+    let block =
+        (option::of(block()), 0..3i32, text()).prop_map(|(kind, direction, language)| match kind {
+            None => Block::default(),
+            kind => Block { kind, direction, language },
+        });
+    (text(), text(), vec(block, 0..6)).prop_map(|(language, title, blocks)| Document {
+        language,
+        title,
+        blocks,
     })
 }
 

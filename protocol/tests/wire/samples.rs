@@ -6,7 +6,8 @@ use fournil_protocol::command::{
     ReadClock, ReadStatus, SendDiagnostics, SetClockTime, WriteClockUsers,
 };
 use fournil_protocol::document::{
-    Align, Barcode, Cell, Columns, Document, Feed, Kind as BlockKind, Qr, Rule, Text,
+    Align, Barcode, Block, Cell, Columns, Direction, Document, Feed, Kind as BlockKind, Picture,
+    Qr, Rule, Text,
 };
 use fournil_protocol::event::{
     Body, ClockLink, ClockOperation, ClockState, ClockUser, ClockUsers, CommandReport,
@@ -45,6 +46,21 @@ pub(crate) fn document() -> Document {
             bold: false,
             size: 1,
         }))
+}
+
+/// What came to documents later: a picture, and a block with a language and a direction.
+fn document_drawn() -> Document {
+    Document { language: "ar".into(), title: "T-2026-000124".into(), blocks: Vec::new() }.block(
+        Block {
+            kind: Some(BlockKind::Picture(Picture {
+                width_dots: 12,
+                rows: vec![0xff, 0xf0, 0x80, 0x10],
+                align: Align::Centre as i32,
+            })),
+            direction: Direction::RightToLeft as i32,
+            language: "ar".into(),
+        },
+    )
 }
 
 fn command(seq: u64, policy: Policy, body: Order) -> Command {
@@ -335,6 +351,11 @@ fn first() -> Vec<(&'static str, Kind)> {
         command(43, Policy::Repeatable, Order::ReadClock(ReadClock::default())),
         command(44, Policy::Repeatable, Order::ReadStatus(ReadStatus {})),
         command(45, Policy::Repeatable, Order::Cancel(Cancel { command_id: id(0x77) })),
+        command(
+            46,
+            Policy::Ask,
+            Order::Print(Print { document: document_drawn(), copy_of: Vec::new() }),
+        ),
     ];
     let challenge = Challenge {
         nonce: vec![0x88; 32],
@@ -382,8 +403,14 @@ fn first() -> Vec<(&'static str, Kind)> {
         let events = Events { epoch: 0x0102_0304_0506_0708, events: vec![event.encode_to_vec()] };
         frames.push((name, Kind::Events(events)));
     }
-    let names =
-        ["command-print", "command-drawer", "command-clock", "command-status", "command-cancel"];
+    let names = [
+        "command-print",
+        "command-drawer",
+        "command-clock",
+        "command-status",
+        "command-cancel",
+        "command-print-drawn",
+    ];
     for (name, command) in names.into_iter().zip(commands) {
         let commands = Commands { epoch: 0x1112_1314_1516_1718, commands: vec![command] };
         frames.push((name, Kind::Commands(commands)));

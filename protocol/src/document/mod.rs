@@ -2,6 +2,8 @@
 //! shop, where the printer's profile is known. Older gateways skip blocks they do
 //! not know. As JSON: `{"blocks":[{"text":{"text":"Bonjour","align":"centre"}}]}`.
 
+mod json;
+
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +21,47 @@ pub struct Document {
     pub blocks: Vec<Block>,
 }
 
-/// One piece of the page. `None` when a newer cloud sends a kind this build does not
-/// know; in JSON that is `null`, and a kind nobody knows is an error.
-#[derive(Clone, PartialEq, Message, Serialize, Deserialize)]
-#[serde(transparent)]
+/// One piece of the page. `kind` is `None` when a newer cloud sends a kind this build does
+/// not know; in JSON that is `null`, and a kind nobody knows is an error.
+#[derive(Clone, PartialEq, Message)]
 pub struct Block {
-    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "Kind", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub kind: Option<Kind>,
+    /// Which way the block runs.
+    #[prost(enumeration = "Direction", tag = "16")]
+    pub direction: i32,
+    /// Of this block, where it is another than the document's.
+    #[prost(string, tag = "17")]
+    pub language: String,
+}
+
+impl From<Kind> for Block {
+    fn from(kind: Kind) -> Self {
+        Self { kind: Some(kind), ..Self::default() }
+    }
+}
+
+/// Which way a block runs: where its lines start and in which order its cells stand.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    prost::Enumeration,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+#[repr(i32)]
+pub enum Direction {
+    /// A paragraph by its first letter; a row of cells by the language.
+    Auto = 0,
+    LeftToRight = 1,
+    RightToLeft = 2,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof, Serialize, Deserialize)]
@@ -44,6 +80,8 @@ pub enum Kind {
     Qr(Qr),
     #[prost(message, tag = "6")]
     Barcode(Barcode),
+    #[prost(message, tag = "7")]
+    Picture(Picture),
 }
 
 /// A paragraph, wrapped at words to the width of the paper.
@@ -53,7 +91,7 @@ pub struct Text {
     #[prost(string, tag = "1")]
     pub text: String,
     #[prost(enumeration = "Align", tag = "2")]
-    #[serde(with = "align_name")]
+    #[serde(with = "json::align_name")]
     pub align: i32,
     #[prost(bool, tag = "3")]
     pub bold: bool,
@@ -81,7 +119,7 @@ pub struct Cell {
     #[prost(string, tag = "1")]
     pub text: String,
     #[prost(enumeration = "Align", tag = "2")]
-    #[serde(with = "align_name")]
+    #[serde(with = "json::align_name")]
     pub align: i32,
     /// Share of the width. 0 takes just what the text needs.
     #[prost(uint32, tag = "3")]
@@ -117,6 +155,23 @@ pub struct Barcode {
     pub data: String,
 }
 
+/// Black and white, one bit a dot of the print head; made smaller where the paper is
+/// narrower. A logo of 384 by 160 dots takes 7,680 bytes.
+#[derive(Clone, PartialEq, Eq, Message, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Picture {
+    #[prost(uint32, tag = "1")]
+    pub width_dots: u32,
+    /// Rows of `width_dots` bits rounded up to whole bytes, the leftmost dot in the highest
+    /// bit, 1 for black. Base64 in JSON.
+    #[prost(bytes = "vec", tag = "2")]
+    #[serde(with = "json::base64")]
+    pub rows: Vec<u8>,
+    #[prost(enumeration = "Align", tag = "3")]
+    #[serde(with = "json::align_name")]
+    pub align: i32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
 #[repr(i32)]
 pub enum Align {
@@ -126,38 +181,17 @@ pub enum Align {
     End = 2,
 }
 
-/// Alignment as a word in JSON.
-mod align_name {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    use super::Align;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(value: &i32, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match Align::try_from(*value).unwrap_or(Align::Start) {
-            Align::Start => "start",
-            Align::Centre => "centre",
-            Align::End => "end",
-        })
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "start" => Ok(Align::Start as i32),
-            "centre" => Ok(Align::Centre as i32),
-            "end" => Ok(Align::End as i32),
-            other => Err(D::Error::custom(format!(
-                "unknown alignment '{other}': write start, centre or end"
-            ))),
-        }
-    }
-}
-
 impl Document {
     /// Adds a block; for building a page top-down.
     #[must_use]
-    pub fn with(mut self, kind: Kind) -> Self {
-        self.blocks.push(Block { kind: Some(kind) });
+    pub fn with(self, kind: Kind) -> Self {
+        self.block(kind.into())
+    }
+
+    /// Adds a block with a language and a direction of its own.
+    #[must_use]
+    pub fn block(mut self, block: Block) -> Self {
+        self.blocks.push(block);
         self
     }
 
