@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/fournil/target
 export FOURNIL_STATE ?= $(CURDIR)/.state
 
-.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench sim mutants chaos fuzz sqlx sqlx-check screenshots audit
+.PHONY: help demo demo-reset demo-check test setup-test fmt lint bench sim mutants chaos fuzz test-usb sqlx sqlx-check screenshots audit
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ mutants: setup-test ## Break each guarantee in a copy; the simulation must go re
 chaos: setup-test ## Break everything for CHAOS_SECONDS (1800), then check the books
 	@cargo build --quiet --workspace --bins
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-1800} cargo test --quiet -p fournil-tests --test chaos -- --nocapture
+
+test-usb: setup-test ## A simulated USB printer in a kernel of its own (QEMU), with its faults
+	@deploy/setup/usb.sh
 
 fuzz: ## Any bytes into every decoder; FUZZ_SECONDS=60 for each by default
 	@deploy/setup/fuzz.sh

@@ -15,9 +15,9 @@ if [ "$purpose" = test ] && ! { cargo fmt --version && cargo clippy --version; }
 fi
 command -v apt-get >/dev/null || fail "cette installation automatique demande Debian ou Ubuntu (apt-get) ; voyez README.md pour la liste des paquets."
 
-packages=(build-essential pkg-config postgresql curl ca-certificates fonts-dejavu-core)
+packages=(build-essential pkg-config libusb-1.0-0-dev postgresql curl ca-certificates fonts-dejavu-core)
 if [ "$purpose" = test ]; then
-    packages+=(python3 python3-venv fonts-noto-color-emoji iproute2 nftables)
+    packages+=(python3 python3-venv fonts-noto-color-emoji iproute2 nftables qemu-system-x86 busybox-static kmod cpio)
     # Ubuntu gives Chromium as a snap behind these names; Debian as ordinary packages.
     if apt-cache show chromium-driver >/dev/null 2>&1; then
         packages+=(chromium chromium-driver)

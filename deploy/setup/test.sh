@@ -51,12 +51,16 @@ cargo build --quiet --workspace --bins
 step "unit, property and database tests, golden bytes"
 cargo test --workspace --all-features --lib --bins
 cargo test -p fournil-protocol --test wire
+cargo test -p fournil-gateway --test gallery
 
 step "simulation: fault schedules in virtual time"
 cargo test -p fournil-tests --test sim
 
 step "end-to-end tests"
 cargo test -p fournil-tests --test e2e
+
+step "USB printers in a kernel of their own"
+deploy/setup/usb.sh
 
 step "chaos"
 CHAOS_SECONDS=${CHAOS_SECONDS:-75} cargo test -p fournil-tests --test chaos -- --nocapture

@@ -1,6 +1,8 @@
 //! Pages as pictures, on paper of 58 and of 80 mm: what `docs/images/paper` shows is what the
 //! gateway prints. `FOURNIL_WRITE_GOLDEN=1` makes the pictures again; then look at them.
 
+#![expect(clippy::unwrap_used, reason = "a picture that cannot be read fails the test")]
+
 use std::path::{Path, PathBuf};
 
 use fournil_gateway::printer::preview;

@@ -18,6 +18,7 @@ use crate::printer::escpos;
 use crate::printer::profile::Profile;
 use crate::printer::render::render;
 use crate::printer::talk::Talk;
+use crate::printer::transport::usb;
 use crate::printer::{preview, profile, remedy};
 
 /// How long a printer may take no byte while a file is sent to it.
@@ -33,6 +34,12 @@ pub enum PrinterCommand {
     /// List the known profiles.
     #[command(after_help = "Example: fournil-gateway printer list")]
     List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the USB printers that are plugged in, with the address to write in the configuration.
+    #[command(after_help = "Example: fournil-gateway printer find")]
+    Find {
         #[arg(long)]
         json: bool,
     },
@@ -92,7 +99,8 @@ pub enum PrinterCommand {
 /// Which printer.
 #[derive(Debug, Args)]
 pub struct At {
-    /// tcp://HOST:PORT or serial:PATH?baud=N&flow=none|software|hardware
+    /// usb:VENDOR:PRODUCT[:SERIAL][@PORT], tcp://HOST:PORT or
+    /// serial:PATH?baud=N&flow=none|software|hardware
     #[arg(long = "to", value_name = "ADDRESS")]
     to: Target,
 }
@@ -108,6 +116,7 @@ pub enum Format {
 pub async fn run(command: PrinterCommand) -> anyhow::Result<()> {
     match command {
         PrinterCommand::List { json } => list(json),
+        PrinterCommand::Find { json } => find(json),
         PrinterCommand::Status { at, json } => status(&at.to, json).await,
         PrinterCommand::Test { at, profile, json } => test(&at.to, &profile, json).await,
         PrinterCommand::Render { profile, format, out, copy, document } => {
@@ -145,6 +154,21 @@ fn list(json: bool) -> anyhow::Result<()> {
     }
     for profile in profiles {
         print(&format!("{:<14} {:>2}  {}", profile.name, profile.columns, profile.description))?;
+    }
+    Ok(())
+}
+
+fn find(json: bool) -> anyhow::Result<()> {
+    let found = usb::found().map_err(|error| anyhow::anyhow!(error.told()))?;
+    if json {
+        let row = |found: &usb::Found| json!({ "address": found.address.to_string(), "name": found.name });
+        return print(&serde_json::to_string_pretty(&found.iter().map(row).collect::<Vec<_>>())?);
+    }
+    if found.is_empty() {
+        return print(&say("printer-cli-no-usb", &[]));
+    }
+    for printer in found {
+        print(&format!("{}  {}", printer.address, printer.name))?;
     }
     Ok(())
 }

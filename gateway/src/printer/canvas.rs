@@ -15,7 +15,7 @@ pub const LINE_DOTS: u32 = 30;
 /// White at each side of the printable width, in dots.
 const MARGIN_DOTS: u32 = 24;
 const WHITE: u8 = 0xff;
-const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansMono.ttf");
+const FONT: &[u8] = include_bytes!("../../assets/fonts/DejaVuSansMono.subset.ttf");
 
 /// How a character looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

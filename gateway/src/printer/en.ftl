@@ -12,9 +12,19 @@ printer-journal-refused-health = { $error }; nothing is printed while it cannot 
 printer-already-ended = the journal says that the command has ended: it is left alone
 printer-no-voice = connected, but the printer answered no question within { $seconds } s (if it has no way to answer, give it the profile mute-80)
 
-printer-config-address = printer address “{ $address }” is not understood: write tcp://HOST:PORT or serial:/dev/…?baud=9600
-printer-config-usb = printer address “{ $address }”: direct USB is not supported by this version; connect the printer by network (tcp://HOST:9100) or by a serial adapter (serial:/dev/…)
+printer-config-address = printer address “{ $address }” is not understood: write usb:VVVV:PPPP, tcp://HOST:PORT or serial:/dev/…?baud=9600
 printer-config-profile = printer “{ $printer }”: unknown profile “{ $profile }”; known: { $known }
 printer-config-columns = printer “{ $printer }”: columns = { $columns } is out of range; write 16 to 96
 printer-config-drawer-pin = printer “{ $printer }”: drawer_pin = { $pin } does not exist; write 2 or 5
 printer-config-name = a printer has no name; write name = "caisse"
+
+printer-usb-list = the list of USB devices cannot be read
+printer-usb-open = the printer { $address } cannot be opened
+printer-usb-broke = the USB connection broke
+printer-usb-none = no printer { $address } is plugged in: check the cable and the power, then fournil-gateway printer find
+printer-usb-several = several printers answer to { $address }: add the serial number (usb:0000:0000:SERIAL) or the port (usb:0000:0000@1-2) that fournil-gateway printer find gives
+printer-usb-access = access denied: the service's account must be in the group lp (usermod -aG lp fournil); then restart the service
+printer-usb-busy = another program holds the printer: delete its CUPS queue or stop that program
+printer-usb-unplugged = the printer is no longer plugged in: check the USB cable and the power
+printer-usb-stall = the printer refused bytes (STALL); the connection is opened again
+printer-cli-no-usb = no USB printer is plugged in: check the cable and the power

@@ -1,15 +1,15 @@
 //! Text as dots, for what the printer has no letters for: Arabic, joined and from right to
-//! left, and any sign its tables lack. Shaped and laid out by cosmic-text with the one font
-//! that is part of the binary. Pure.
+//! left, and any sign its tables lack. Shaped and laid out by cosmic-text, outlines filled by
+//! ab_glyph, with the one font that is part of the binary. Pure.
 //!
 //! Each cell of a row is a text of its own, so that an amount never changes places with the
 //! word beside it. Lines are as high as the printer's own.
 
 use std::sync::Arc;
 
+use ab_glyph::{Font as _, FontRef, GlyphId, PxScale, point};
 use cosmic_text::{
-    Align as Side, Attrs, Buffer, Family, FontSystem, Metrics, Shaping, SwashCache, SwashContent,
-    Wrap, fontdb,
+    Align as Side, Attrs, Buffer, Family, FontSystem, LayoutGlyph, Metrics, Shaping, Wrap, fontdb,
 };
 use fournil_protocol::document::Align;
 use unicode_normalization::UnicodeNormalization;
@@ -26,8 +26,8 @@ const FAMILY: &str = "DejaVu Sans";
 const SIZE_DOTS: f32 = 24.0;
 const DOUBLE_SIZE_DOTS: f32 = 46.0;
 const DOUBLE_LINE_DOTS: u32 = 56;
-/// How much of a dot must be covered to be burnt, of 255.
-const COVER_MIN: u8 = 110;
+/// How much of a dot must be covered to be burnt.
+const COVER_MIN: f32 = 0.43;
 /// A cell narrower than this is not worth wrapping into.
 const WRAP_DOTS_MIN: u32 = 8 * CELL_WIDTH_DOTS;
 
@@ -67,10 +67,12 @@ pub(super) struct Piece<'a> {
     pub weight: u32,
 }
 
-/// The font, and the glyphs drawn so far. Some 300 KB: made for a page and let go with it.
+/// The font as the layout and as the pen know it. Made for a page and let go with it, and
+/// with all that shaping remembers.
 pub(super) struct Lettering {
     fonts: FontSystem,
-    glyphs: SwashCache,
+    /// `None` cannot be: the font is part of the binary.
+    outlines: Option<FontRef<'static>>,
 }
 
 impl Default for Lettering {
@@ -78,7 +80,7 @@ impl Default for Lettering {
         let mut fonts = fontdb::Database::new();
         fonts.load_font_source(fontdb::Source::Binary(Arc::new(FONT)));
         let fonts = FontSystem::new_with_locale_and_db("fr".to_owned(), fonts);
-        Self { fonts, glyphs: SwashCache::new() }
+        Self { fonts, outlines: FontRef::try_from_slice(FONT).ok() }
     }
 }
 
@@ -178,23 +180,13 @@ impl Lettering {
     }
 
     /// Burns a text; gives how many characters the font lacks.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_wrap,
-        reason = "dots of a receipt, far from any limit of f32 and i32"
-    )]
     fn draw(
-        &mut self,
+        &self,
         laid: &Buffer,
         picture: &mut Picture,
         (left, top): (u32, u32),
         style: Style,
     ) -> usize {
-        let smear = match (style.bold, style.double) {
-            (false, _) => 0,
-            (true, false) => 1,
-            (true, true) => 2,
-        };
         picture.reach(top + lines(laid) * style.line_dots());
         let mut lost = 0;
         for run in laid.layout_runs() {
@@ -202,23 +194,48 @@ impl Lettering {
                 let character = run.text.get(glyph.start..).and_then(|text| text.chars().next());
                 let is_seen = character.is_some_and(|character| visible(character).is_some());
                 lost += usize::from(glyph.glyph_id == 0 && is_seen);
-                let placed = glyph.physical((left as f32, top as f32 + run.line_y), 1.0);
-                let image = self.glyphs.get_image(&mut self.fonts, placed.cache_key);
-                let Some(image) = image.as_ref().filter(|i| i.content == SwashContent::Mask) else {
-                    continue;
-                };
-                let width = image.placement.width.max(1);
-                let x = placed.x + image.placement.left;
-                let y = placed.y - image.placement.top;
-                for (place, _) in (0u32..).zip(&image.data).filter(|(_, c)| **c >= COVER_MIN) {
-                    let (column, row) = ((place % width) as i32, (place / width) as i32);
-                    for beside in 0..=smear {
-                        picture.ink(x + column + beside, y + row);
-                    }
-                }
+                self.burn(glyph, picture, (left, top, run.line_y), style);
             }
         }
         lost
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "dots of a receipt, far from any limit of f32 and i32"
+    )]
+    fn burn(
+        &self,
+        glyph: &LayoutGlyph,
+        picture: &mut Picture,
+        (left, top, baseline): (u32, u32, f32),
+        style: Style,
+    ) {
+        let Some(font) = &self.outlines else { return };
+        // The pen's size is from ascent to descent, the layout's is the em.
+        let em = font.units_per_em().unwrap_or(font.height_unscaled());
+        let scale = PxScale::from(glyph.font_size * font.height_unscaled() / em);
+        let x = left as f32 + glyph.x + glyph.font_size * glyph.x_offset;
+        let y = top as f32 + (baseline + glyph.y - glyph.font_size * glyph.y_offset).round();
+        let placed = GlyphId(glyph.glyph_id).with_scale_and_position(scale, point(x, y));
+        let Some(outline) = font.outline_glyph(placed) else { return };
+        let bounds = outline.px_bounds();
+        let (first_column, first_row) = (bounds.min.x as i32, bounds.min.y as i32);
+        // Printers make bold so: the same dots once more beside them.
+        let smear = match (style.bold, style.double) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 2,
+        };
+        outline.draw(|column, row, cover| {
+            if cover >= COVER_MIN {
+                for beside in 0..=smear {
+                    picture.ink(first_column + column as i32 + beside, first_row + row as i32);
+                }
+            }
+        });
     }
 }
 

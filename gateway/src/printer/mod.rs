@@ -7,8 +7,7 @@
 //! a picture. [`profile`] and [`codepage`] say what a model can do.
 //!
 //! Limits: a character that neither a table of the printer nor the font has is printed as
-//! `?` or as an empty box, and the command's report says how many there were. USB printers
-//! are refused by the configuration.
+//! `?` or as an empty box, and the command's report says how many there were.
 
 pub mod canvas;
 pub mod codepage;

@@ -337,15 +337,9 @@ fn clock_orders() -> [(&'static str, Policy, Order); 4] {
     ]
 }
 
-fn first() -> Vec<(&'static str, Kind)> {
-    let events = [
-        event(249, Body::Punch(punch())),
-        event(250, Body::CommandReport(report())),
-        event(251, Body::Health(health())),
-        event(252, Body::Notice(notice())),
-    ];
+fn first_commands() -> Vec<Command> {
     let print = Print { document: document(), copy_of: id(0x66) };
-    let commands = vec![
+    vec![
         command(41, Policy::Ask, Order::Print(print)),
         command(42, Policy::AtMostOnce, Order::OpenDrawer(OpenDrawer { pin: 5 })),
         command(43, Policy::Repeatable, Order::ReadClock(ReadClock::default())),
@@ -356,6 +350,15 @@ fn first() -> Vec<(&'static str, Kind)> {
             Policy::Ask,
             Order::Print(Print { document: document_drawn(), copy_of: Vec::new() }),
         ),
+    ]
+}
+
+fn first() -> Vec<(&'static str, Kind)> {
+    let events = [
+        event(249, Body::Punch(punch())),
+        event(250, Body::CommandReport(report())),
+        event(251, Body::Health(health())),
+        event(252, Body::Notice(notice())),
     ];
     let challenge = Challenge {
         nonce: vec![0x88; 32],
@@ -411,7 +414,7 @@ fn first() -> Vec<(&'static str, Kind)> {
         "command-cancel",
         "command-print-drawn",
     ];
-    for (name, command) in names.into_iter().zip(commands) {
+    for (name, command) in names.into_iter().zip(first_commands()) {
         let commands = Commands { epoch: 0x1112_1314_1516_1718, commands: vec![command] };
         frames.push((name, Kind::Commands(commands)));
     }

@@ -13,6 +13,7 @@ pub mod press;
 mod receive;
 mod state;
 mod store;
+mod usb;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -37,11 +38,14 @@ pub use state::{Kick, Receipt, Switches};
 )]
 pub struct Args {
     /// Listen here, as a network printer does on port 9100.
-    #[arg(long, value_name = "ADDR", required_unless_present = "pty", conflicts_with = "pty")]
+    #[arg(long, value_name = "ADDR", required_unless_present_any = ["pty", "usb"])]
     pub tcp: Option<SocketAddr>,
     /// Make a pseudo-terminal and link it here, as a serial printer.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "tcp")]
     pub pty: Option<PathBuf>,
+    /// Plug into this machine's kernel as a USB printer (root, and the module vhci_hcd).
+    #[arg(long, conflicts_with_all = ["tcp", "pty"])]
+    pub usb: bool,
     /// Show receipts and switches on this address.
     #[arg(long, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
@@ -89,6 +93,7 @@ impl Args {
         Self {
             tcp: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
             pty: None,
+            usb: false,
             http: None,
             out: None,
             width_dots: 384,
@@ -134,7 +139,8 @@ fn announce(sim: &PrinterSim, pty: Option<&Path>, is_json: bool) -> anyhow::Resu
         serde_json::json!({ "addr": addr, "pty": pty, "http": http }).to_string()
     } else {
         let place = addr.map(|addr| addr.to_string());
-        let place = place.or_else(|| pty.map(|pty| pty.display().to_string())).unwrap_or_default();
+        let place = place.or_else(|| pty.map(|pty| pty.display().to_string()));
+        let place = place.unwrap_or_else(|| "USB 1209:0002".to_owned());
         let page = http.map_or_else(String::new, |http| format!(", page http://{http}/"));
         format!("imprimante simulée sur {place}{page}")
     };
@@ -287,7 +293,11 @@ async fn cable(
         tasks.spawn(line::tcp(shared.clone(), listener, stop.clone()));
         return Ok(Some(address));
     }
-    let path: &Path = args.pty.as_deref().context("give --tcp ADDR or --pty PATH")?;
+    if args.usb {
+        tasks.spawn(usb::run(shared.clone(), stop.clone()));
+        return Ok(None);
+    }
+    let path: &Path = args.pty.as_deref().context("give --tcp ADDR, --pty PATH or --usb")?;
     let pty = line::open_pty(path)
         .with_context(|| format!("cannot make a pseudo-terminal at {}", path.display()))?;
     tasks.spawn(line::pty(shared.clone(), pty, stop.clone()));

@@ -117,16 +117,30 @@ fn state(shared: &Shared) -> serde_json::Value {
     })
 }
 
+/// Turns a switch over; gives whether there is such a one. `drop-after-N` breaks the line after
+/// N more bytes.
 fn switch(shared: &Shared, name: &str) -> bool {
-    let known = matches!(name, "paper" | "paper-low" | "cover" | "power" | "cutter");
-    if known {
-        shared.switch(|switches| match name {
-            "paper" => switches.paper = !switches.paper,
-            "paper-low" => switches.paper_low = !switches.paper_low,
-            "cover" => switches.cover_open = !switches.cover_open,
-            "power" => switches.power = !switches.power,
-            _ => switches.cutter_jammed = !switches.cutter_jammed,
-        });
+    if let Some(bytes) = name.strip_prefix("drop-after-").and_then(|bytes| bytes.parse().ok()) {
+        shared.switch(|switches| switches.drop_after_bytes = Some(bytes));
+        return true;
     }
+    let mut known = true;
+    shared.switch(|switches| {
+        let turned = match name {
+            "paper" => &mut switches.paper,
+            "paper-low" => &mut switches.paper_low,
+            "cover" => &mut switches.cover_open,
+            "power" => &mut switches.power,
+            "cutter" => &mut switches.cutter_jammed,
+            "stalled" => &mut switches.stalled,
+            "usb-cable" => &mut switches.usb_plugged,
+            "usb-stall" => &mut switches.usb_stall,
+            _ => {
+                known = false;
+                return;
+            }
+        };
+        *turned = !*turned;
+    });
     known
 }

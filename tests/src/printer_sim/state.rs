@@ -55,6 +55,10 @@ pub struct Switches {
     pub paper_out_after_lines: Option<u32>,
     /// The line breaks after so many received bytes.
     pub drop_after_bytes: Option<usize>,
+    /// The USB cable is in.
+    pub usb_plugged: bool,
+    /// The USB pipe refuses every transfer until the host clears it.
+    pub usb_stall: bool,
 }
 
 impl Default for Switches {
@@ -70,6 +74,8 @@ impl Default for Switches {
             stalled: false,
             paper_out_after_lines: None,
             drop_after_bytes: None,
+            usb_plugged: true,
+            usb_stall: false,
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! One operation, [`Link::step`]: hand over what the device takes now, or take what it
 //! says, or wait. Every count is of bytes that the operating system has accepted; what
-//! an error leaves open is told in [`LinkError::uncertain_bytes`]. USB takes its place
-//! as a further variant of [`Link`] and of the address.
+//! an error leaves open is told in [`LinkError::uncertain_bytes`].
 
 #[cfg(feature = "testing")]
 pub mod memory;
 mod serial;
 mod tcp;
+pub mod usb;
 
 use std::io;
 use std::time::Duration;
@@ -55,6 +55,7 @@ impl LinkError {
 pub enum Link {
     Tcp(tcp::TcpLink),
     Serial(serial::SerialLink),
+    Usb(usb::UsbLink),
     #[cfg(feature = "testing")]
     Memory(memory::MemoryLink),
 }
@@ -67,6 +68,7 @@ impl Link {
             Target::Serial { path, baud, flow } => {
                 serial::SerialLink::open(path, *baud, *flow).await.map(Self::Serial)
             }
+            Target::Usb(address) => usb::UsbLink::open(address).await.map(Self::Usb),
             #[cfg(feature = "testing")]
             Target::Memory(plug) => memory::MemoryLink::open(plug).map(Self::Memory),
         }
@@ -76,11 +78,12 @@ impl Link {
     /// done first; gives an empty step when neither could within `wait`. With an
     /// empty `out` it only receives.
     ///
-    /// Not cancel safe on a serial line (a chunk may be on its way); await it.
+    /// Not cancel safe on a serial or USB line (a chunk may be on its way); await it.
     pub async fn step(&mut self, out: &[u8], wait: Duration) -> Result<Step, LinkError> {
         match self {
             Self::Tcp(link) => link.step(out, wait).await,
             Self::Serial(link) => link.step(out, wait).await,
+            Self::Usb(link) => link.step(out, wait).await,
             #[cfg(feature = "testing")]
             Self::Memory(link) => link.step(out, wait).await,
         }
@@ -92,18 +95,20 @@ impl Link {
         match self {
             Self::Tcp(_) => 0,
             Self::Serial(link) => link.in_flight(),
+            Self::Usb(link) => link.in_flight(),
             #[cfg(feature = "testing")]
             Self::Memory(_) => 0,
         }
     }
 
     /// Bytes that were handed over and lie in this machine: not acknowledged by the peer
-    /// (TCP), not on the wire (serial). `None` when the system does not say.
+    /// (TCP), not on the wire (serial, USB). `None` when the system does not say.
     #[must_use]
     pub fn unsent(&self) -> Option<u64> {
         match self {
             Self::Tcp(link) => link.unsent(),
             Self::Serial(link) => link.unsent(),
+            Self::Usb(link) => Some(link.unsent()),
             // What was written is with the printer's own socket.
             #[cfg(feature = "testing")]
             Self::Memory(_) => Some(0),
@@ -115,15 +120,16 @@ impl Link {
         match self {
             Self::Tcp(link) => link.close().await,
             Self::Serial(link) => drop(link),
+            Self::Usb(link) => link.close().await,
             #[cfg(feature = "testing")]
             Self::Memory(link) => drop(link),
         }
     }
 
-    /// A serial line stays open between jobs (opening it resets some printers); a
+    /// A serial or USB line stays open between jobs (opening it resets some printers); a
     /// network printer serves one connection, so it is given back.
     #[must_use]
     pub fn stays_open_when_idle(&self) -> bool {
-        matches!(self, Self::Serial(_))
+        matches!(self, Self::Serial(_) | Self::Usb(_))
     }
 }

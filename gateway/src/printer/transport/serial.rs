@@ -76,9 +76,11 @@ impl SerialLink {
             self.in_flight = bytes;
         }
         let writing = self.in_flight > 0;
-        // Both branches are channel receives, which are cancel safe.
+        // Both branches are channel receives, which are cancel safe. An answer must not be heard
+        // before its question is known to be out.
         let event = timeout(wait, async {
             tokio::select! {
+                biased;
                 written = self.written.recv(), if writing => Event::Written(written),
                 received = self.received.recv() => Event::Received(received),
             }
