@@ -99,8 +99,8 @@ pub enum PrinterCommand {
 /// Which printer.
 #[derive(Debug, Args)]
 pub struct At {
-    /// usb:VENDOR:PRODUCT[:SERIAL][@PORT], tcp://HOST:PORT or
-    /// serial:PATH?baud=N&flow=none|software|hardware
+    /// `usb:VENDOR:PRODUCT[:SERIAL][@PORT]`, `tcp://HOST:PORT` or
+    /// `serial:PATH?baud=N&flow=none|software|hardware`
     #[arg(long = "to", value_name = "ADDRESS")]
     to: Target,
 }
