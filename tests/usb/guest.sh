@@ -57,6 +57,10 @@ check "a printer that takes nothing is told, not waited for" fails "." gateway p
 switch stalled
 check "and works when it takes bytes again" says ": ok" gateway printer status --to usb:1209:0002
 
+switch paper; switch stalled
+check "paper out is said past a pipe that takes nothing" says "paper-out" gateway printer status --to usb:1209:0002
+switch paper; switch stalled
+
 dd if=/dev/zero of=/tmp/long bs=1000 count=40 2>/dev/null
 switch usb-stall
 check "a pipe that refuses is told" fails "STALL" gateway printer send --to usb:1209:0002 /tmp/long

@@ -19,6 +19,10 @@ use super::symbol;
 pub const COPY_MARK: &str = "** DUPLICATA **";
 /// A document cannot unroll the paper.
 const FEED_LINES_MAX: u32 = 20;
+/// Longest text that is drawn, and most bytes of dots on a page: no document makes the daemon
+/// large. What is beyond is printed in the printer's own letters.
+const DRAWN_TEXT_BYTES_MAX: usize = 8 * 1024;
+const DRAWN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A cell whose share is smaller than this is not worth wrapping into.
 const WRAP_COLUMNS_MIN: usize = 8;
 
@@ -66,7 +70,8 @@ pub struct TextLine {
 #[must_use]
 pub fn render(document: &Document, profile: &Profile, copy: bool) -> Page {
     let pages = profile.code_pages();
-    let mut layout = Layout { profile, pages, lettering: None, page: Page::default() };
+    let mut layout =
+        Layout { profile, pages, lettering: None, drawn_bytes: 0, page: Page::default() };
     if copy {
         layout.text(COPY_MARK, Style { bold: true, double: true, ..Style::CENTRED });
         layout.page.lines.push(Line::Feed { lines: 1 });
@@ -82,6 +87,7 @@ struct Layout<'a> {
     pages: Vec<CodePage>,
     /// Made when the first line has to be drawn.
     lettering: Option<Lettering>,
+    drawn_bytes: usize,
     page: Page,
 }
 
@@ -130,6 +136,8 @@ impl Layout<'_> {
     fn draws(&self, text: &str, fitted: &codepage::Fitted, style: Style) -> bool {
         let is_strange = fitted.lost > 0 || fitted.replaced > 0;
         self.profile.raster
+            && text.len() <= DRAWN_TEXT_BYTES_MAX
+            && self.drawn_bytes <= DRAWN_BYTES_MAX
             && (style.right_to_left || is_strange || text.chars().any(is_right_to_left))
     }
 
@@ -192,6 +200,7 @@ impl Layout<'_> {
 
     fn raster(&mut self, picture: Picture, lost: usize) {
         self.page.lost += lost;
+        self.drawn_bytes += picture.bits().len();
         if picture.rows() > 0 {
             self.page.lines.push(Line::Raster(picture));
         }
@@ -231,7 +240,8 @@ impl Layout<'_> {
 
     fn picture(&mut self, picture: &document::Picture) {
         let width = self.profile.width_dots();
-        let drawn = self.profile.raster.then(|| Picture::placed(picture, width)).flatten();
+        let prints = self.profile.raster && self.drawn_bytes <= DRAWN_BYTES_MAX;
+        let drawn = prints.then(|| Picture::placed(picture, width)).flatten();
         match drawn {
             Some(drawn) => self.raster(drawn, 0),
             None => self.page.lost += 1,

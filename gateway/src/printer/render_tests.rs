@@ -123,6 +123,13 @@ fn any_kind() -> impl Strategy<Value = Kind> {
         any::<u32>().prop_map(|lines| Kind::Feed(Feed { lines })),
         any_text().prop_map(|data| Kind::Qr(Qr { data })),
         any_text().prop_map(|data| Kind::Barcode(Barcode { data })),
+        (0..40u32, prop::collection::vec(any::<u8>(), 0..40), -1..4i32).prop_map(
+            |(width_dots, rows, align)| Kind::Picture(document::Picture {
+                width_dots,
+                rows,
+                align
+            })
+        ),
     ]
 }
 
@@ -242,4 +249,19 @@ fn a_character_nobody_can_draw_is_counted() {
     assert_eq!(page.lost, 2);
     let page = render(&Document::default().text("漢字", Align::Start), &letters_only(32), false);
     assert_eq!((page.lost, text_of(&page)), (2, vec!["??".to_owned()]));
+}
+
+#[test]
+fn no_document_makes_the_page_large() {
+    let word = "خبز ".repeat(2_000);
+    let long = Document::default().text(word.clone(), Align::Start);
+    let page = render(&long, &profile(48), false);
+    assert!(page.lost > 0 && page.lines.iter().all(|line| matches!(line, Line::Text(_))));
+    let many = (0..4_000).fold(Document::default(), |all, _| all.text("خ", Align::Start));
+    let bytes: usize = render(&many, &profile(48), false)
+        .lines
+        .iter()
+        .map(|line| if let Line::Raster(picture) = line { picture.bits().len() } else { 0 })
+        .sum();
+    assert!((DRAWN_BYTES_MAX..DRAWN_BYTES_MAX + 100_000).contains(&bytes), "{bytes}");
 }

@@ -166,6 +166,19 @@ impl Condition {
         };
     }
 
+    /// Takes the port's own word (USB's GET_PORT_STATUS) for all that is known. Many printers
+    /// always say 18: that they are well.
+    #[must_use]
+    pub fn of_port(status: u8) -> Self {
+        let paper_out = status & 0x20 != 0;
+        Self {
+            paper_out,
+            offline: status & 0x10 == 0,
+            other_error: status & 0x08 == 0 && !paper_out,
+            ..Self::default()
+        }
+    }
+
     /// Whether a job may begin, or goes on by itself.
     #[must_use]
     pub fn ready(&self) -> bool {
@@ -196,6 +209,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_port_tells_paper_from_error() {
+        let code = |status| Condition::of_port(status).code();
+        assert_eq!((code(0x18), code(0x38), code(0x20)), ("ok", "paper-out", "paper-out"));
+        assert_eq!((code(0x08), code(0x10)), ("offline", "printer-error"));
+    }
 
     fn all(bytes: &[u8]) -> Vec<Answer> {
         let mut demux = Demux::default();

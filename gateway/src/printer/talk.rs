@@ -135,14 +135,17 @@ impl Talk {
     }
 
     /// Asks all four questions; `false` when the printer is mute. One that answers the
-    /// first and not the others is taken at its word.
+    /// first and not the others is taken at its word. Where no question gets in, the port may
+    /// know why: that counts as an answer, unless it only says that all is well.
     pub async fn refresh(&mut self) -> Result<bool, LinkError> {
         let before = self.condition;
         self.condition = Condition::default();
         for question in QUESTIONS {
             if self.ask(question).await?.is_none() && question == Question::Printer {
-                self.condition = before;
-                return Ok(false);
+                let port = self.link.port_status().await.map(Condition::of_port);
+                let troubled = port.filter(|condition| !condition.ready());
+                self.condition = troubled.unwrap_or(before);
+                return Ok(troubled.is_some());
             }
         }
         Ok(true)

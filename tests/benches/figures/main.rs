@@ -10,6 +10,7 @@ mod clocks;
 mod commands;
 mod gateway;
 mod journal;
+mod paper;
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn figures() -> anyhow::Result<()> {
+    paper::rows().await?;
     let cluster = Cluster::start("bench")?;
     let mut shop = Shop::open_in(&cluster.url).await?;
     let baseline = baseline::measure(&shop.db).await?;

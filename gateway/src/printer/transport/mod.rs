@@ -115,6 +115,15 @@ impl Link {
         }
     }
 
+    /// What the port itself says of the printer, past a pipe that takes nothing: bit 3 no
+    /// error, bit 4 selected, bit 5 out of paper. `None` where there is no such way.
+    pub async fn port_status(&self) -> Option<u8> {
+        match self {
+            Self::Usb(link) => link.port_status().await,
+            _ => None,
+        }
+    }
+
     /// Lets go of the device without losing what was handed over.
     pub async fn close(self) {
         match self {

@@ -38,8 +38,14 @@ const CLASS_VENDOR: u8 = 0xff;
 const VENDOR_CLASS_MAKERS: [u16; 1] = [0x04b8];
 const PROTOCOL_BIDIRECTIONAL: u8 = 2;
 
+/// GET_PORT_STATUS of the printer class: device to host, class, interface.
+const ASK_PORT: (u8, u8) = (0xa1, 1);
+const PORT_TIMEOUT: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub struct UsbLink {
+    handle: Arc<DeviceHandle<Context>>,
+    interface: u8,
     chunks: std::sync::mpsc::SyncSender<Vec<u8>>,
     written: mpsc::Receiver<Written>,
     received: mpsc::Receiver<Result<Vec<u8>, rusb::Error>>,
@@ -132,7 +138,7 @@ impl UsbLink {
             .map_err(failed)?;
         threads.push(thread);
         if let Some(back) = pipes.back {
-            let told = received_told.clone();
+            let (told, handle) = (received_told.clone(), handle.clone());
             let thread = thread::Builder::new()
                 .name("printer-read".to_owned())
                 .spawn(move || read_pieces(&handle, back, &told))
@@ -140,6 +146,8 @@ impl UsbLink {
             threads.push(thread);
         }
         Ok(Self {
+            handle,
+            interface: pipes.interface,
             chunks,
             written,
             received,
@@ -211,11 +219,24 @@ impl UsbLink {
         self.in_flight as u64
     }
 
+    /// The port's own word, by the control pipe: heard also while the printer takes no bytes.
+    /// `None` where it gives none.
+    pub(super) async fn port_status(&self) -> Option<u8> {
+        let (handle, interface) = (self.handle.clone(), u16::from(self.interface));
+        let asking = tokio::task::spawn_blocking(move || {
+            let mut status = [0];
+            let (kind, request) = ASK_PORT;
+            let asked = handle.read_control(kind, request, 0, interface, &mut status, PORT_TIMEOUT);
+            asked.ok().filter(|count| *count == status.len()).map(|_| status[0])
+        });
+        asking.await.ok().flatten()
+    }
+
     /// Waits until the device is given back, so that whoever comes next finds it free.
     pub(super) async fn close(self) {
-        let Self { chunks, written, received, silence, threads, .. } = self;
+        let Self { handle, chunks, written, received, silence, threads, .. } = self;
         // Without these the threads end, within the time of one transfer.
-        drop((chunks, written, received, silence));
+        drop((handle, chunks, written, received, silence));
         let ending = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 let _ = thread.join();
