@@ -67,7 +67,9 @@ async fn by_python() -> anyhow::Result<(f64, f64)> {
     if !said.status.success() {
         bail!("{}", String::from_utf8_lossy(&said.stderr).trim());
     }
-    let said: serde_json::Value = serde_json::from_slice(&said.stdout)?;
+    // python-escpos warns on the same stream.
+    let said = String::from_utf8_lossy(&said.stdout);
+    let said: serde_json::Value = serde_json::from_str(said.lines().last().unwrap_or_default())?;
     let value = |name: &str| said.get(name).and_then(serde_json::Value::as_f64);
     let seconds = |name: &str| value(name).with_context(|| format!("no {name}"));
     Ok((seconds("text_s")?, seconds("raster_s")?))
