@@ -148,6 +148,13 @@ async fn documents_are_rendered_sent_and_confirmed() {
     let (status, out, _) = gateway(dir.path(), &args).await;
     assert_eq!((status, out.contains("\"ready\": true")), (0, true));
 
+    // Each table in the printer's own letters: a line that is drawn would always look right.
+    let slip = sim.receipts().pop().unwrap().text;
+    for line in ["Cp1252 n=16 : éèàçùœ€", "Cp858 n=19 : éèàçù", "Cp437 n=0 : éèàçù"]
+    {
+        assert!(slip.contains(line), "{slip}");
+    }
+    assert!(!slip.contains("[image]"), "{slip}");
     let mute = Args { fault: vec![Fault::Mute], ..Args::for_tests() };
     let mute = PrinterSim::start(mute).await.unwrap();
     let to = format!("tcp://{}", mute.address().unwrap());
